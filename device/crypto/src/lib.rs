@@ -1,0 +1,5 @@
+//! Algorithms of the HSM; no protocol.
+#![no_std]
+
+mod join;
+pub use join::{Join, Sequential};
