@@ -9,10 +9,16 @@ impl FileId {
     pub const MASTER_FILE: Self = Self(0x3F00);
     /// EF.DIR: the list of applications.
     pub const EF_DIR: Self = Self(0x2F00);
+    /// EF.ATR: empty.
+    pub const EF_ATR: Self = Self(0x2F01);
     /// EF.C_DevAut: the device's certificate, then its issuers'.
     pub const DEVICE_CERTIFICATE: Self = Self(0x2F02);
     /// EF.TokenInfo: label and manufacturer.
     pub const TOKEN_INFO: Self = Self(0x2F03);
+    /// The scratch file through which OpenSC hands over a wrapped key.
+    pub const WRAP_SCRATCH: Self = Self(0x2F10);
+    /// The directory of the HSM application.
+    pub const HSM_DF: Self = Self(0x5015);
 
     /// A file identifier of any value.
     pub const fn new(value: u16) -> Self {

@@ -192,6 +192,31 @@ pub fn default_token_info(version: u8, serial: &[u8; 8], out: &mut [u8]) -> Resu
         .finish()
 }
 
+/// What EF.TokenInfo says, whoever wrote it. OpenSC leaves serial and manufacturer out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenInfo<'a> {
+    /// Serial number.
+    pub serial: Option<&'a [u8]>,
+    /// Manufacturer, UTF-8.
+    pub manufacturer: Option<&'a [u8]>,
+    /// Label of the token, UTF-8.
+    pub label: Option<&'a [u8]>,
+}
+
+impl<'a> TokenInfo<'a> {
+    /// Reads EF.TokenInfo; version and flags must be there, and are not interpreted.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let content = Reader::new(bytes).expect(Tag(0x30))?;
+        let mut reader = Reader::new(content);
+        reader.expect(Tag(0x02))?;
+        let serial = reader.optional(Tag(0x04))?;
+        let manufacturer = reader.optional(Tag(0x0C))?;
+        let label = reader.optional(Tag(0x80))?;
+        find(reader.rest(), Tag(0x03)).ok_or(Malformed)?;
+        Ok(Self { serial, manufacturer, label })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,6 +285,13 @@ mod tests {
             out[..len],
             hex("3027020106040801020304050607080C0746657272697465800B466572726974652048534D03020430")
         );
+        let info = TokenInfo::parse(&out[..len]).unwrap();
+        assert_eq!((info.label, info.manufacturer), (Some(LABEL), Some(MANUFACTURER)));
+        assert_eq!(info.serial, Some(&[1, 2, 3, 4, 5, 6, 7, 8][..]));
+        let by_opensc = hex("300C020100800374 6F6B03020520");
+        let expected = TokenInfo { serial: None, manufacturer: None, label: Some(b"tok") };
+        assert_eq!(TokenInfo::parse(&by_opensc), Ok(expected));
+        assert_eq!(TokenInfo::parse(&by_opensc[..by_opensc.len() - 1]), Err(Malformed));
         let len = ef_dir(&mut out).unwrap();
         assert_eq!(out[..len], hex("611A4F0BE82B0601040181C31F0201500B466572726974652048534D"));
     }
@@ -269,6 +301,7 @@ mod tests {
         fn any_bytes_are_a_description_or_malformed(bytes: Vec<u8>) {
             let _ = KeyDescription::parse(&bytes);
             let _ = ObjectDescription::parse(&bytes);
+            let _ = TokenInfo::parse(&bytes);
         }
     }
 }

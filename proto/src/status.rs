@@ -35,7 +35,9 @@ statuses! {
     MEMORY_FAILURE = 0x6581, "the storage reported a failure";
     PRESENCE = 0x6600, "nobody confirmed at the device";
     WRONG_LENGTH = 0x6700, "wrong length";
+    SM_NOT_SUPPORTED = 0x6882, "secure messaging is not supported";
     CHAINING = 0x6883, "the parts of a chained command do not belong together";
+    CHAINING_NOT_SUPPORTED = 0x6884, "command chaining is not supported";
     SECURITY_STATUS = 0x6982, "log in first, or not allowed for this role";
     BLOCKED = 0x6983, "the PIN is blocked";
     DATA_INVALID = 0x6984, "the referenced data cannot be used; a transport PIN must be changed first";
