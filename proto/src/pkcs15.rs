@@ -158,6 +158,8 @@ impl<'a> ObjectDescription<'a> {
         let name = match Reader::new(class).next() {
             Some(Ok((Tag(0x04), id))) => Name::Id(id),
             Some(Ok((Tag(0x0C), application))) => Name::Application(application),
+            // A data object may do with the identifier of its application, or with nothing.
+            Some(Ok((Tag(0x06), _))) | None => Name::Application(&[]),
             _ => return Err(Malformed),
         };
         let path = find(reader.rest(), Tag(0xA1)).and_then(|holder| find(holder, Tag(0x30)));
@@ -270,6 +272,9 @@ mod tests {
         let mut out = [0; 64];
         let len = expected.write(&mut out).unwrap();
         assert_eq!(out[..len], data);
+        let nameless = hex("301B300B0C056461746131030206403004 06022A03A1 0630040402CF00");
+        let expected_nameless = ObjectDescription { name: Name::Application(b""), ..expected };
+        assert_eq!(ObjectDescription::parse(&nameless), Ok(expected_nameless));
         let certificate = hex("301E300D0C0743412063657274030206403003040199A10830063004 0402CA00");
         let expected = ObjectDescription { label: b"CA cert", name: Name::Id(&[0x99]), value: FileId::new(0xCA00) };
         assert_eq!(ObjectDescription::parse(&certificate), Ok(expected));

@@ -3,12 +3,14 @@
 //! [`Command::decode`] turns an APDU into a typed, bounded value or a status word, so that no code behind it looks at
 //! raw offsets. [`Command::encode`] is its inverse, for the host side: `decode(encode(c)) == c`.
 
+mod algorithm;
 mod attributes;
 mod generate;
 mod initialize;
 mod instruction;
 mod options;
 
+pub use algorithm::AlgorithmId;
 pub use attributes::Attributes;
 pub use generate::{KeyAlgorithm, KeyRequest, MAX_REFERENCE};
 pub use initialize::{Initialize, PublicKeyAuthentication};
@@ -102,10 +104,6 @@ pub enum UnblockMode {
     /// Nothing, in an SO session: resets the counter.
     Nothing = 3,
 }
-
-/// An algorithm byte, as in P2 of the key operations and in a key's list of allowed algorithms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AlgorithmId(pub u8);
 
 /// A command with its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -363,6 +361,7 @@ fn decode_select<'a>(apdu: &Apdu<'a>) -> Result<Command<'a>, Status> {
                 _ => Err(Status::NOT_FOUND),
             }
         }
+        (0x01 | 0x02, 0x00..=0x07, _) => Err(Status::NOT_FOUND),
         (0x00 | 0x08 | 0x09, 0x00..=0x07, _) => Err(Status::WRONG_LENGTH),
         _ => Err(Status::WRONG_P1P2),
     }
