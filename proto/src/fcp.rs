@@ -63,12 +63,39 @@ fn template(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tlv::{self, Tag};
 
     #[test]
     fn a_file_is_described_as_on_the_wire() {
         let mut out = [0; 64];
         let len = file(FileId::DEVICE_CERTIFICATE, 443, &mut out).unwrap();
         assert_eq!(out[..len], [0x62, 0x0E, 0x81, 2, 1, 0xBB, 0x82, 1, 1, 0x83, 2, 0x2F, 2, 0x8A, 1, 5]);
+    }
+
+    #[test]
+    fn the_application_ends_with_options_platform_and_version() {
+        let mut out = [0; 64];
+        let len = application(Options(1), [6, 6], &mut out).unwrap();
+        let start = [0x62, 0x22, 0x81, 2, 0, 0, 0x82, 1, 1, 0x83, 2, 0, 0, 0x84, 0x0B];
+        let end = [0x8A, 1, 5, 0x85, 5, 0, 1, 0xFF, 6, 6];
+        assert_eq!(out[..len], [&start[..], &aid::HSM, &end].concat());
+    }
+
+    #[test]
+    fn the_master_file_is_a_directory() {
+        let mut out = [0; 64];
+        let len = master_file(&mut out).unwrap();
+        assert_eq!(out[..len], [0x62, 0x0E, 0x81, 2, 0, 0, 0x82, 1, 0x38, 0x83, 2, 0x3F, 0, 0x8A, 1, 5]);
+    }
+
+    #[test]
+    fn long_attributes_keep_the_template_readable() {
+        let attributes = Attributes { algorithms: Some(&[0x70; 200]), ..Attributes::default() };
+        let mut out = [0; 300];
+        let len = key(FileId::new(0xCC03), 70_000, &attributes, &mut out).unwrap();
+        let template = tlv::find(&out[..len], Tag(0x62)).unwrap();
+        let found = Attributes::parse(tlv::find(template, Tag(0xA5)).unwrap());
+        assert_eq!((found, tlv::find(template, Tag(0x81))), (Ok(attributes), Some(&[0xFF, 0xFF][..])));
     }
 
     #[test]
