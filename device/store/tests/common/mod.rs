@@ -58,7 +58,7 @@ pub(crate) enum Step {
 }
 
 fn is_even(id: ObjectId) -> bool {
-    id.0 % 2 == 0
+    id.0.is_multiple_of(2)
 }
 
 impl Step {
