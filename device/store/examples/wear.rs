@@ -8,9 +8,9 @@ const PAGES: usize = 256;
 fn main() {
     println!("region of {PAGES} pages of 4 KiB");
     println!("{:44} {:>6} {:>7} {:>7} {:>9} {:>10}", "load", "full %", "times", "erases", "max/page", "bytes/time");
-    for fill in [0, 200, 600, 1000] {
-        report("count a PIN try down and up", fill, 10_000, |store, _, round| store.count(ObjectId(1), round));
-        report("generate a key (3 objects)", fill, 500, |store, rng, round| {
+    for fill in [0, 200, 600, 850] {
+        report("count a PIN try down and up", fill, 500_000, |store, _, round| store.count(ObjectId(1), round));
+        report("generate a key (3 objects)", fill, 20_000, |store, rng, round| {
             let kek = Kek::from_bytes(&[2; 32]);
             let put = |id, seal, len| Change::Put {
                 id: ObjectId(id),
@@ -27,7 +27,7 @@ fn main() {
             ];
             store.commit(&changes, rng)
         });
-        report("write 2 KiB in pieces of 230 bytes", fill, 500, |store, rng, _| {
+        report("write 2 KiB in pieces of 230 bytes", fill, 2_000, |store, rng, _| {
             let put = Change::Put { id: ObjectId(2), seal: Seal::Public, meta: &[], content: &[], counter: None };
             store.commit(&[put], rng)?;
             BYTES.chunks(230).enumerate().try_for_each(|(at, content)| {
