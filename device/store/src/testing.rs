@@ -145,7 +145,9 @@ impl Flash for RamFlash {
             return Ok(());
         };
         let style = rng.next_u32() % 4;
-        for word in target.chunks_mut(WORD_SIZE) {
+        // In half of the cases the beginning of the page is as it was.
+        let intact = (rng.next_u32() as usize % (2 * PAGE_SIZE)).saturating_sub(PAGE_SIZE);
+        for word in target[intact..].chunks_mut(WORD_SIZE) {
             for byte in word.iter_mut() {
                 let noise = rng.next_u32() as u8;
                 match (style, rng.next_u32() % 3) {
