@@ -132,3 +132,39 @@ fn cuts_one_after_the_other_never_stop_the_store() {
         model = found;
     }
 }
+
+#[test]
+fn what_is_left_of_a_torn_erasure_does_not_come_back() {
+    let mut flash = RamFlash::new(8);
+    let mut rng = rng();
+    let mut torn = 0;
+    for round in 0..600u16 {
+        let id = round / 2 % 50;
+        let step = if round % 2 == 0 { put(id, Kind::Public, 30, None) } else { Step::Delete { id } };
+        let operation = Operation::Commit(vec![step]);
+        let before = flash.clone();
+        let mut store = mount(flash);
+        let held = Model::of(&mut store).expect("readable");
+        run(&mut store, &operation, &mut rng).expect("room");
+        flash = store.into_flash();
+        if flash.erases() == before.erases() {
+            continue;
+        }
+        let mut after = held.clone();
+        after.apply(&operation).expect("valid");
+        for at in 0..flash.operations() - before.operations() {
+            for seed in 0..60 {
+                let mut cutting = before.clone();
+                cutting.cut_after(at, seed);
+                let mut store = mount(cutting);
+                run(&mut store, &operation, &mut rng).expect_err("cut");
+                let mut cut = store.into_flash();
+                torn += u32::from(cut.erases() != before.erases());
+                cut.revive();
+                let found = Model::of(&mut mount(cut)).expect("readable");
+                assert!(found == held || found == after, "round {round}, cut at {at}, seed {seed}");
+            }
+        }
+    }
+    assert!(torn >= 200, "only {torn} erasures torn");
+}
