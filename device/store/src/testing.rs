@@ -172,6 +172,11 @@ impl SharedFlash {
         Self::from(RamFlash::new(pages))
     }
 
+    /// A copy of the flash as it is now, to try something out on.
+    pub fn fork(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.lock().clone())))
+    }
+
     /// The flash itself, for setting up cuts and looking at what happened. Don't hold it while the store works.
     pub fn lock(&self) -> MutexGuard<'_, RamFlash> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -42,7 +42,7 @@ pub struct ModulusLen(u16);
 impl ModulusLen {
     /// The length, if it is one of those supported.
     pub fn new(bits: u16) -> Option<Self> {
-        ((1024..=4096).contains(&bits) && bits % 128 == 0).then_some(Self(bits))
+        ((1024..=4096).contains(&bits) && bits.is_multiple_of(128)).then_some(Self(bits))
     }
 
     /// In bits.
@@ -427,7 +427,7 @@ fn public_operation(n: &[Limb], number: &[Limb]) -> Zeroizing<[Limb; MODULUS_LIM
 /// The public operation on a block of the modulus' length, in place; both big-endian. The modulus is odd and has its top
 /// bit set.
 pub fn public(modulus: &[u8], block: &mut [u8]) -> Result<(), Error> {
-    if modulus.len() != block.len() || modulus.len() > MAX_MODULUS || modulus.len() % LIMB_BYTES != 0 {
+    if modulus.len() != block.len() || modulus.len() > MAX_MODULUS || !modulus.len().is_multiple_of(LIMB_BYTES) {
         return Err(Error::BadLength);
     }
     let limbs = modulus.len() / LIMB_BYTES;

@@ -120,6 +120,7 @@ pub(super) fn divide(number: &mut [Limb], divisor: u32) {
 }
 
 /// A limb's 32-bit parts, the high one first. With limbs of 32 bits there is just one.
+#[allow(clippy::useless_conversion, reason = "the limb's width depends on the target")]
 fn halves(limb: Limb) -> impl Iterator<Item = u32> {
     (0..LIMB_BITS / 32).rev().map(move |i| (u64::from(limb) >> (32 * i)) as u32)
 }

@@ -23,7 +23,7 @@ const fn small_primes() -> [u16; 1024] {
         let mut i = 0;
         let mut is_prime = true;
         while i < count && primes[i] * primes[i] <= candidate {
-            if candidate % primes[i] == 0 {
+            if candidate.is_multiple_of(primes[i]) {
                 is_prime = false;
                 break;
             }
@@ -58,7 +58,7 @@ pub(super) fn search(out: &mut [Limb], rng: &mut Drbg, progress: &dyn Progress) 
             // start + 2·i ≡ 0 modulo the prime, for i = −start / 2.
             let rest = remainder(out, prime);
             let gap = (prime - rest) % prime;
-            let first = if gap % 2 == 0 { gap / 2 } else { (gap + prime) / 2 };
+            let first = if gap.is_multiple_of(2) { gap / 2 } else { (gap + prime) / 2 };
             composite.iter_mut().skip(first as usize).step_by(prime as usize).for_each(|mark| *mark = true);
         }
         let mut distance: Limb = 0;
