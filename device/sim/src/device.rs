@@ -1,0 +1,164 @@
+//! The card in a thread of its own, and the interfaces that talk to it in turn.
+
+use crate::platform::{HostPlatform, PresencePolicy};
+use crate::state::{StateDir, StateError};
+use crate::trace;
+use ferrite_card::{Card, CommandBuffer, Workspace};
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+/// Stack of the card's thread, in bytes: far more than a chip has, because unoptimised code wants it.
+const STACK: usize = 16 << 20;
+
+/// How a virtual device behaves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// What stands for the button.
+    pub presence: PresencePolicy,
+    /// Trace commands on standard error: header, lengths, status; never data.
+    pub log: bool,
+}
+
+/// The device is gone: it was closed, or the card's thread ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the virtual device has stopped")
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// A card at work, until it is closed or dropped.
+pub struct VirtualDevice {
+    requests: Sender<Request>,
+    worker: Mutex<Option<JoinHandle<()>>>,
+    interfaces: AtomicU64,
+}
+
+impl VirtualDevice {
+    /// Opens the state directory, creating a blank device if there is none, and starts the card.
+    ///
+    /// # Errors
+    /// The state cannot be opened; see [`StateError`].
+    pub fn open(dir: &Path, options: Options) -> Result<Self, StateError> {
+        let state = StateDir::open(dir)?;
+        let (requests, inbox) = mpsc::channel();
+        let worker = thread::Builder::new()
+            .name("card".into())
+            .stack_size(STACK)
+            .spawn(move || run(state, options, &inbox))
+            .map_err(|error| StateError::Io(dir.to_owned(), error))?;
+        Ok(Self { requests, worker: Mutex::new(Some(worker)), interfaces: AtomicU64::new(0) })
+    }
+
+    /// A new interface of the device.
+    pub fn connect(&self) -> Interface {
+        let id = self.interfaces.fetch_add(1, Ordering::Relaxed);
+        Interface { id, requests: self.requests.clone() }
+    }
+
+    /// Whether the card still answers.
+    pub fn is_running(&self) -> bool {
+        self.worker().as_ref().is_some_and(|worker| !worker.is_finished())
+    }
+
+    /// Finishes the running command, stops the card and closes the state directory.
+    pub fn close(&self) {
+        let worker = self.worker().take();
+        if let Some(worker) = worker {
+            // A card that is gone hears nothing; one that panicked has said so already.
+            let _ = self.requests.send(Request::Stop);
+            let _ = worker.join();
+        }
+    }
+
+    fn worker(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for VirtualDevice {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// One way to the card. A command that arrives on another interface than the one before finds a card that was reset
+/// (decision D5); so does the next one after an interface is dropped.
+pub struct Interface {
+    id: u64,
+    requests: Sender<Request>,
+}
+
+impl Interface {
+    /// Sends one command APDU and waits for the answer: response data and status word.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub fn transmit(&self, apdu: &[u8]) -> Result<Vec<u8>, Stopped> {
+        let (answer, answers) = mpsc::channel();
+        let request = Request::Transmit { interface: self.id, apdu: apdu.to_vec(), answer };
+        self.requests.send(request).map_err(|_| Stopped)?;
+        answers.recv().map_err(|_| Stopped)
+    }
+
+    /// Closes the session of this interface, if it has one. Does not wait; a later command comes later.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub fn reset(&self) -> Result<(), Stopped> {
+        self.requests.send(Request::Reset { interface: self.id }).map_err(|_| Stopped)
+    }
+}
+
+impl Drop for Interface {
+    fn drop(&mut self) {
+        // A device that is gone has no session left.
+        let _ = self.reset();
+    }
+}
+
+enum Request {
+    Transmit { interface: u64, apdu: Vec<u8>, answer: Sender<Vec<u8>> },
+    Reset { interface: u64 },
+    Stop,
+}
+
+fn run(state: StateDir, options: Options, inbox: &Receiver<Request>) {
+    let StateDir { flash, key, lock: _lock } = state;
+    let mut workspace = Box::new(Workspace::new());
+    let mut command = Box::new(CommandBuffer::new());
+    let mut card = Card::new(HostPlatform::new(key, options.presence, options.log), flash, &mut workspace);
+    // The interface that has the session.
+    let mut owner = None;
+    while let Ok(request) = inbox.recv() {
+        match request {
+            Request::Transmit { interface, apdu, answer } => {
+                if owner.replace(interface).is_some_and(|owner| owner != interface) {
+                    card.reset();
+                }
+                let start = Instant::now();
+                command.load(&apdu);
+                let response = card.transmit(&mut command);
+                if options.log {
+                    eprintln!("{}", trace::line(&apdu, response, start.elapsed()));
+                }
+                // Whoever asked may be gone by now.
+                let _ = answer.send(response.to_vec());
+            }
+            // The session of any other interface has ended when this one's began.
+            Request::Reset { interface } if owner == Some(interface) => card.reset(),
+            Request::Reset { .. } => {}
+            Request::Stop => break,
+        }
+    }
+    card.reset();
+}

@@ -1,0 +1,170 @@
+//! What the card needs of its surroundings, on a PC.
+
+use crate::identity::DeviceKey;
+use ferrite_card::{Activity, Clock, Entropy, EntropyError, Identity, Indicator, PlatformKind, Presence, UserPresence};
+use ferrite_crypto::Join;
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// What stands for the button of a real device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PresencePolicy {
+    /// Every request is confirmed.
+    #[default]
+    Auto,
+    /// The person at the terminal is asked.
+    Ask,
+    /// Every request is refused.
+    Never,
+}
+
+/// The platform of a virtual device.
+pub struct HostPlatform {
+    key: DeviceKey,
+    start: Instant,
+    button: Button,
+    indicator: Option<TerminalIndicator>,
+}
+
+impl HostPlatform {
+    /// A platform with this identity. `lines` shows what the indicator shows as one line for each change; otherwise it
+    /// is shown in place if standard error is a terminal.
+    pub fn new(key: DeviceKey, presence: PresencePolicy, lines: bool) -> Self {
+        let indicator = (lines || std::io::stderr().is_terminal()).then_some(TerminalIndicator { lines, last: None });
+        Self { key, start: Instant::now(), button: Button::new(presence), indicator }
+    }
+}
+
+impl Entropy for HostPlatform {
+    fn sample(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        getrandom::fill(out).map_err(|_| EntropyError)
+    }
+}
+
+impl Clock for HostPlatform {
+    fn millis(&mut self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl UserPresence for HostPlatform {
+    fn confirm(&mut self, limit: Duration) -> Presence {
+        self.button.confirm(limit)
+    }
+}
+
+impl Identity for HostPlatform {
+    fn root_key(&mut self, out: &mut [u8; 32]) {
+        *out = *self.key.root_key();
+    }
+
+    fn unique_id(&self) -> [u8; 8] {
+        self.key.unique_id()
+    }
+
+    fn kind(&self) -> PlatformKind {
+        PlatformKind::Virtual
+    }
+}
+
+impl Indicator for HostPlatform {
+    fn show(&mut self, activity: Activity) {
+        if let Some(indicator) = &mut self.indicator {
+            indicator.show(activity);
+        }
+    }
+}
+
+impl Join for HostPlatform {
+    fn join<A: Send, B: Send>(&mut self, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+        std::thread::scope(|scope| {
+            let other = scope.spawn(b);
+            let a = a();
+            match other.join() {
+                Ok(b) => (a, b),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+}
+
+enum Button {
+    Fixed(Presence),
+    Keyboard(Receiver<String>),
+}
+
+impl Button {
+    fn new(policy: PresencePolicy) -> Self {
+        match policy {
+            PresencePolicy::Auto => Self::Fixed(Presence::Confirmed),
+            PresencePolicy::Never => Self::Fixed(Presence::Refused),
+            PresencePolicy::Ask => Self::Keyboard(typed_lines()),
+        }
+    }
+
+    fn confirm(&mut self, limit: Duration) -> Presence {
+        let lines = match self {
+            Self::Fixed(answer) => return *answer,
+            Self::Keyboard(lines) => lines,
+        };
+        // What was typed before the question is no answer to it.
+        while lines.try_recv().is_ok() {}
+        let deadline = Instant::now().checked_add(limit);
+        loop {
+            eprint!("\nThe device asks for your presence ({} s). Confirm? [y/n] ", limit.as_secs());
+            let left = deadline.map_or(limit, |deadline| deadline.saturating_duration_since(Instant::now()));
+            match lines.recv_timeout(left) {
+                Ok(line) if line.trim().eq_ignore_ascii_case("y") => return Presence::Confirmed,
+                Ok(line) if line.trim().eq_ignore_ascii_case("n") => return Presence::Refused,
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    eprintln!("\nno answer in time");
+                    return Presence::TimedOut;
+                }
+                // Standard input is closed: nobody can answer.
+                Err(RecvTimeoutError::Disconnected) => return Presence::Refused,
+            }
+        }
+    }
+}
+
+/// The lines typed on standard input, read by a thread of its own so that waiting for one can have a limit.
+fn typed_lines() -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+/// The LED, on standard error.
+struct TerminalIndicator {
+    lines: bool,
+    last: Option<Activity>,
+}
+
+impl TerminalIndicator {
+    fn show(&mut self, activity: Activity) {
+        if self.last.replace(activity) == Some(activity) {
+            return;
+        }
+        let text = match activity {
+            Activity::Idle => "idle",
+            Activity::Busy => "busy",
+            Activity::Presence => "waiting for your presence",
+            Activity::Fault => "FAULT: storage or entropy failed",
+        };
+        if self.lines {
+            eprintln!("led: {text}");
+        } else {
+            let mut stderr = std::io::stderr();
+            // A terminal that is gone is no reason to stop serving.
+            let _ = write!(stderr, "\r\x1b[K[{text}] ").and_then(|()| stderr.flush());
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The card's end of vpcd, the virtual reader of pcscd (part 4, section 2).
+//!
+//! pcscd's driver listens, the card connects. Every message is preceded by its length in two bytes; a message of one
+//! byte is a control of the reader, a longer one a command APDU.
+
+use crate::device::{Interface, Stopped, VirtualDevice};
+use crate::frame;
+use ferrite_card::ATR;
+use std::io::{self, ErrorKind};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// Where the driver of Debian's package listens for the card in its first slot.
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:35963";
+
+const RETRY: Duration = Duration::from_millis(200);
+const POWER_OFF: u8 = 0;
+const POWER_ON: u8 = 1;
+const RESET: u8 = 2;
+const GET_ATR: u8 = 4;
+
+/// Sits in the reader at `address` (`HOST:PORT`) until the device stops. Tries again, without a word, while nobody listens
+/// there and after pcscd was restarted.
+pub fn serve(device: &VirtualDevice, address: &str, connected: impl Fn()) {
+    while device.is_running() {
+        if let Ok(stream) = TcpStream::connect(address) {
+            connected();
+            // The end of a connection, whatever the reason, is an empty reader; the next one fills it again.
+            let _ = sit(stream, &device.connect());
+        }
+        std::thread::sleep(RETRY);
+    }
+}
+
+/// Answers one reader until it closes the connection or the device stops.
+fn sit(mut stream: TcpStream, card: &Interface) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut message = Vec::new();
+    loop {
+        frame::read::<2>(&mut stream, &mut message, usize::from(u16::MAX))?;
+        match message.as_slice() {
+            [GET_ATR] => frame::write::<2>(&mut stream, &ATR)?,
+            [POWER_OFF | POWER_ON | RESET] => card.reset().map_err(stopped)?,
+            // Nothing, or a control that this version of the driver does not have.
+            [] | [_] => {}
+            apdu => {
+                let response = card.transmit(apdu).map_err(stopped)?;
+                match frame::write::<2>(&mut stream, &response) {
+                    // Longer than a message can be: the reader cannot carry what the host asked for.
+                    Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                        frame::write::<2>(&mut stream, &[0x67, 0x00])?;
+                    }
+                    written => written?,
+                }
+            }
+        }
+    }
+}
+
+fn stopped(stopped: Stopped) -> io::Error {
+    io::Error::other(stopped)
+}
