@@ -1,1 +1,60 @@
-fn main() {}
+//! `cargo xtask`: the commands of Ferrite's developers, and the demonstration for everybody else.
+
+mod bench;
+mod checks;
+mod demo;
+mod firmware;
+mod install;
+mod run;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The commands of Ferrite's developers, and the demonstration for everybody else.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Install missing packages without asking (always so for root and in CI).
+    #[arg(long, global = true)]
+    yes: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show what Ferrite does: make keys on a virtual HSM, sign, verify, restart, sign again.
+    Demo {
+        /// Leave the virtual HSM running afterwards.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run every check and test there is.
+    Test,
+    /// Run the end-to-end tests with real clients only.
+    E2e,
+    /// Build the crates of the device for microcontrollers.
+    Firmware,
+    /// Measure: latencies beside other implementations, and the memory a chip needs.
+    Bench,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let consent = install::Consent::new(arguments.yes);
+    let result = match arguments.command {
+        Command::Demo { keep } => demo::run(consent, keep),
+        Command::Test => test::all(consent),
+        Command::E2e => test::end_to_end(consent),
+        Command::Firmware => firmware::build(consent),
+        Command::Bench => bench::run_all(consent),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\n{}: {error:#}", run::red("failed"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! `cargo xtask demo`: what Ferrite does, shown with the clients people already have.
+
+use crate::install::{self, CLIENTS, Consent};
+use crate::run::{capture, cargo, green, grey, headline, root};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const USER_PIN: &str = "648219";
+/// The SO-PIN in the hexadecimal form that OpenSC's tools take.
+const SO_PIN: &str = "3537363231383830";
+/// How long the card may take to appear in its reader.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A key of the demonstration: its name, PKCS#11 type, identifier, mechanism, and what OpenSSL calls the digest.
+struct Key {
+    name: &'static str,
+    kind: &'static str,
+    id: &'static str,
+    mechanism: &'static str,
+    format: &'static [&'static str],
+}
+
+const KEYS: [Key; 2] = [
+    Key {
+        name: "EC P-256",
+        kind: "EC:prime256v1",
+        id: "01",
+        mechanism: "ECDSA-SHA256",
+        format: &["--signature-format", "openssl"],
+    },
+    Key { name: "RSA-2048", kind: "rsa:2048", id: "02", mechanism: "SHA256-RSA-PKCS", format: &[] },
+];
+
+/// Runs the demonstration.
+pub(crate) fn run(consent: Consent, keep: bool) -> Result<()> {
+    headline("Ferrite: an HSM, on this computer, for the clients you already have");
+    install::ensure(&CLIENTS, consent)?;
+    step("building the virtual HSM", || {
+        run_quietly(cargo().args(["build", "--release", "--quiet", "-p", "ferrite-sim"]))
+    })?;
+
+    let folder = Folder::new()?;
+    let pcscd = Pcscd::start()?;
+    let mut hsm = step("switching it on, with a fresh memory", || Hsm::start(&folder.state()))?;
+    step("waiting until it sits in its reader", wait_for_card)?;
+
+    headline("Setting it up");
+    step("initialising it with a user PIN and an SO-PIN", || {
+        let arguments = ["--initialize", "--so-pin", SO_PIN, "--pin", USER_PIN, "--label", "Ferrite demo"];
+        client("sc-hsm-tool", &arguments).map(drop)
+    })?;
+    for key in &KEYS {
+        step(&format!("making a key inside: {}", key.name), || {
+            let arguments = ["--keypairgen", "--key-type", key.kind, "--id", key.id, "--label", key.name];
+            pkcs11(&arguments).map(drop)
+        })?;
+    }
+
+    headline("Signing a document, and checking the signatures with OpenSSL");
+    fs::write(folder.file("document.txt"), "I, the undersigned, trust this device.\n")?;
+    for key in &KEYS {
+        sign_and_verify(key, &folder)?;
+    }
+
+    headline("Pulling the plug");
+    step("killing the HSM", || hsm.kill())?;
+    let hsm = step("switching it on again", || Hsm::start(&folder.state()))?;
+    step("waiting until it sits in its reader", wait_for_card)?;
+    for key in &KEYS {
+        sign_and_verify(key, &folder)?;
+    }
+
+    headline("Done");
+    println!("Both keys were made inside the HSM, never left it, and are still there after the power failed.");
+    if keep {
+        say_what_next(&folder);
+        hsm.leave_running();
+        folder.keep();
+        pcscd.leave_running();
+    } else {
+        println!("{}", grey("Everything was thrown away again; `cargo xtask demo --keep` leaves the HSM running."));
+    }
+    Ok(())
+}
+
+fn sign_and_verify(key: &Key, folder: &Folder) -> Result<()> {
+    let [document, signature, public] = ["document.txt", "signature", "public.der"].map(|name| folder.file(name));
+    step(&format!("signing with {} ({})", key.name, key.mechanism), || {
+        let (document, signature) = (text(&document)?, text(&signature)?);
+        let arguments = ["--sign", "--id", key.id, "--mechanism", key.mechanism, "-i", document, "-o", signature];
+        pkcs11(&[&arguments[..], key.format].concat()).map(drop)
+    })?;
+    step("verifying with OpenSSL", || {
+        let read = ["--read-object", "--type", "pubkey", "--id", key.id, "-o", text(&public)?];
+        client("pkcs11-tool", &read)?;
+        let (public, signature, document) = (text(&public)?, text(&signature)?, text(&document)?);
+        let verify = ["dgst", "-sha256", "-keyform", "DER", "-verify", public, "-signature", signature, document];
+        client("openssl", &verify).map(drop)
+    })
+}
+
+fn say_what_next(folder: &Folder) {
+    println!("\nThe HSM keeps running. User PIN {USER_PIN}, SO-PIN {SO_PIN} (as OpenSC writes it). Try:\n");
+    for line in [
+        "pkcs15-tool -D                      # what is on it",
+        "sc-hsm-tool                         # its state",
+        "pkcs11-tool --login --test          # let OpenSC try everything",
+        "opensc-tool -an                     # what kind of card it is",
+        "pkill ferrite-sim                   # switch it off",
+    ] {
+        println!("  {line}");
+    }
+    println!("\nIts memory is in {}.", folder.state().display());
+}
+
+/// Does something, telling what and how long it took.
+fn step<T>(what: &str, action: impl FnOnce() -> Result<T>) -> Result<T> {
+    print!("  … {what}");
+    std::io::stdout().flush()?;
+    let start = Instant::now();
+    let result = action();
+    let seconds = start.elapsed().as_secs_f32();
+    match result {
+        Ok(value) => {
+            println!("\r  {} {what} {}", green("✔"), grey(&format!("({seconds:.1} s)")));
+            Ok(value)
+        }
+        Err(error) => {
+            println!();
+            Err(error.context(format!("while {what}")))
+        }
+    }
+}
+
+fn run_quietly(command: &mut Command) -> Result<()> {
+    capture(command).map(drop)
+}
+
+/// Runs a client program. Some of them report failure on their error output only, and end with success.
+fn client(program: &str, arguments: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(arguments).output().with_context(|| format!("{program} does not start"))?;
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() || errors.contains("failed with") {
+        bail!("{program} {} says:\n{stdout}{errors}", arguments.join(" "));
+    }
+    Ok(stdout)
+}
+
+fn pkcs11(arguments: &[&str]) -> Result<String> {
+    client("pkcs11-tool", &[&["--login", "--pin", USER_PIN], arguments].concat())
+}
+
+fn wait_for_card() -> Result<()> {
+    let start = Instant::now();
+    loop {
+        let found = capture(Command::new("opensc-tool").arg("-n"));
+        match found {
+            Ok(name) if name.contains("SmartCard-HSM") => return Ok(()),
+            _ if start.elapsed() < PATIENCE => sleep(Duration::from_millis(200)),
+            Ok(other) => bail!("another card sits in the reader: {}", other.trim()),
+            Err(error) => {
+                return Err(error.context(
+                    "the card does not appear in its reader; is another virtual HSM running (`pgrep ferrite-sim`), or \
+                     does pcscd not read /etc/reader.conf.d (restart it with `systemctl restart pcscd`)?",
+                ));
+            }
+        }
+    }
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("the folder for temporary files has a name that is not Unicode")
+}
+
+/// A folder that is removed at the end.
+struct Folder {
+    path: PathBuf,
+    keep: bool,
+}
+
+impl Folder {
+    fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("ferrite-demo-{}", std::process::id()));
+        fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        Ok(Self { path, keep: false })
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.file("state")
+    }
+
+    fn keep(mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.keep {
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+/// The smart-card service, if it was started here.
+struct Pcscd(Option<Child>);
+
+impl Pcscd {
+    fn start() -> Result<Self> {
+        if Command::new("pgrep").args(["-x", "pcscd"]).output().is_ok_and(|output| output.status.success()) {
+            return Ok(Self(None));
+        }
+        let started = step("starting the smart-card service", || {
+            if Path::new("/run/systemd/system").exists() {
+                let mut command = Command::new(if install::is_root() { "systemctl" } else { "sudo" });
+                if !install::is_root() {
+                    command.arg("systemctl");
+                }
+                run_quietly(command.args(["restart", "pcscd"]))?;
+                return Ok(None);
+            }
+            let mut command = Command::new(if install::is_root() { "pcscd" } else { "sudo" });
+            if !install::is_root() {
+                command.arg("pcscd");
+            }
+            let child = command.arg("--foreground").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+            let child = child.context("pcscd does not start")?;
+            sleep(Duration::from_millis(500));
+            Ok(Some(child))
+        })?;
+        Ok(Self(started))
+    }
+
+    fn leave_running(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Pcscd {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The virtual HSM as a process.
+struct Hsm(Option<Child>);
+
+impl Hsm {
+    fn start(state: &Path) -> Result<Self> {
+        let program = root().join("target/release/ferrite-sim");
+        let mut command = Command::new(program);
+        command.arg("--state").arg(state).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("the virtual HSM does not start")?;
+        let stdout = child.stdout.take().context("no output to read")?;
+        let mut lines = BufReader::new(stdout).lines();
+        if lines.any(|line| line.is_ok_and(|line| line == "ready")) {
+            return Ok(Self(Some(child)));
+        }
+        let output = child.wait_with_output()?;
+        bail!("the virtual HSM stopped:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn kill(&mut self) -> Result<()> {
+        if let Some(mut child) = self.0.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    fn leave_running(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Hsm {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}

@@ -1,0 +1,103 @@
+//! Installing what is missing, with the user's consent.
+
+use crate::run::{exists, run};
+use anyhow::{Result, bail};
+use std::env;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
+use std::process::Command;
+
+/// Whether packages may be installed without asking.
+#[derive(Clone, Copy)]
+pub(crate) struct Consent {
+    given: bool,
+}
+
+impl Consent {
+    /// Given by `--yes`, by root, and in CI.
+    pub(crate) fn new(yes: bool) -> Self {
+        Self { given: yes || is_root() || env::var_os("CI").is_some() }
+    }
+}
+
+/// A Debian or Ubuntu package and how to tell that it is there.
+pub(crate) struct Package {
+    name: &'static str,
+    is_there: fn() -> bool,
+}
+
+/// The smart-card service.
+pub(crate) const PCSCD: Package = Package { name: "pcscd", is_there: || exists("pcscd") };
+/// The virtual reader.
+pub(crate) const VPCD: Package = Package {
+    name: "vsmartcard-vpcd",
+    is_there: || Path::new("/etc/reader.conf.d/vpcd").exists() || Path::new("/etc/reader.conf.d/vpcd.conf").exists(),
+};
+/// OpenSC and its PKCS#11 module.
+pub(crate) const OPENSC: Package = Package { name: "opensc", is_there: || exists("pkcs11-tool") };
+/// OpenSSL.
+pub(crate) const OPENSSL: Package = Package { name: "openssl", is_there: || exists("openssl") };
+/// A compiler with the sources of its library, for machines where rustup has no targets.
+pub(crate) const RUSTC_WEB: [Package; 3] = [
+    Package { name: "rustc-web", is_there: || Path::new("/usr/bin/rustc").exists() },
+    Package { name: "rust-web-src", is_there: || Path::new("/usr/src").join("rustc-web").exists() || has_sources() },
+    Package { name: "libstd-rust-web-dev", is_there: || Path::new("/usr/bin/rustc").exists() },
+];
+
+/// What a virtual HSM and its clients need.
+pub(crate) const CLIENTS: [Package; 4] = [PCSCD, VPCD, OPENSC, OPENSSL];
+
+fn has_sources() -> bool {
+    let sysroot = Command::new("/usr/bin/rustc").args(["--print", "sysroot"]).output();
+    sysroot.is_ok_and(|output| {
+        let root = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Path::new(&root).join("lib/rustlib/src/rust/library/core").exists()
+    })
+}
+
+/// Installs those of the packages that are missing.
+pub(crate) fn ensure(packages: &[Package], consent: Consent) -> Result<()> {
+    let missing: Vec<&str> = packages.iter().filter(|p| !(p.is_there)()).map(|p| p.name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !exists("apt-get") {
+        bail!("these packages are missing, and there is no apt-get to install them: {list}");
+    }
+    println!("To be installed: {list}");
+    if !consent.given && !ask("Install them now?")? {
+        bail!("these packages are missing: {list}\ninstall them with `sudo apt-get install {list}`");
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new(if is_root() { "apt-get" } else { "sudo" });
+        if !is_root() {
+            command.arg("apt-get");
+        }
+        command.args(["-q", "-y"]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        run(&mut command)
+    };
+    apt(&["update"])?;
+    apt(&[&["install", "--no-install-recommends"], &missing[..]].concat())?;
+    let still: Vec<&str> = packages.iter().filter(|p| !(p.is_there)()).map(|p| p.name).collect();
+    if !still.is_empty() {
+        bail!("installed, but not found where they were expected: {}", still.join(" "));
+    }
+    Ok(())
+}
+
+fn ask(question: &str) -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    print!("{question} [y/N] ");
+    io::stdout().flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Whether this is root.
+pub(crate) fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+}
