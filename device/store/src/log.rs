@@ -40,6 +40,8 @@ const MAX_PAGES: usize = (1 << 26) / PAGE_SIZE;
 
 const BLANK: [u8; WORD_SIZE] = [0xff; WORD_SIZE];
 const ZERO: [u8; WORD_SIZE] = [0; WORD_SIZE];
+/// Torn records are overwritten in large pieces, so that a mount takes few operations and gets done between cuts.
+const FILLER: [u8; 256] = [0; 256];
 
 impl<F: Flash> Log<F> {
     /// A log that has not looked at the flash yet.
@@ -139,19 +141,25 @@ impl<F: Flash> Log<F> {
         while let Some((address, header)) = self.record_from(end)? {
             end = address + header.size();
         }
+        while end < start + PAGE_SIZE && self.is_filler(end)? {
+            end += WORD_SIZE;
+        }
         let room = start + PAGE_SIZE - end;
         if let Some(torn) = self.last_written(end, room)? {
-            for at in (end..end + torn).step_by(WORD_SIZE) {
-                let mut word = ZERO;
-                self.flash.read(at, &mut word)?;
-                if word != ZERO {
-                    self.flash.program(at, &ZERO)?;
-                }
+            for at in (end..end + torn).step_by(FILLER.len()) {
+                let len = (end + torn - at).min(FILLER.len());
+                self.flash.program(at, &FILLER[..len])?;
             }
             end += torn;
         }
         self.end = end - start;
         Ok(())
+    }
+
+    fn is_filler(&mut self, address: usize) -> Result<bool, Error> {
+        let mut word = BLANK;
+        self.flash.read(address, &mut word)?;
+        Ok(word == ZERO)
     }
 
     /// Begins the next page of the ring. The magic number comes last, so that a torn header is no header.
@@ -189,7 +197,7 @@ impl<F: Flash> Log<F> {
     /// Programs the erasure key or salt of a record to zero, unless it is already.
     pub(crate) fn kill(&mut self, address: usize) -> Result<(), Error> {
         let Some(header) = self.header(address)? else { return Ok(()) };
-        if self.is_dead(address, &header)? {
+        if header.seed_len() == 0 || self.is_dead(address, &header)? {
             return Ok(());
         }
         self.flash.program(address + HEADER, &[0; crate::record::ERASURE_KEY][..header.seed_len()])?;

@@ -12,8 +12,10 @@ use crate::object::{Error, Info, Kind, MAX_CONTENT, MAX_META, MAX_RECORDS, Objec
 use crate::record::{CHUNK, ERASURE_KEY, HEADER, Header, PUBLIC_SEED, Tag, size};
 use crate::seal::{Binding, DIGEST, FIELDS, MAC, RootKey, Sealer, TAG, TagDigest, same};
 
-/// Pages kept blank for collecting garbage; changes that only free or count may use all but one.
-pub(crate) const RESERVE: usize = 3;
+/// Pages kept blank: collecting garbage needs one, and more after power cuts have torn its copies.
+pub(crate) const RESERVE: usize = 4;
+/// Pages kept blank by changes that only free space or set a counter.
+pub(crate) const FLOOR: usize = 2;
 
 /// Sealed objects on a region of flash. About 21 KiB of RAM, most of it the index.
 pub struct Store<F> {

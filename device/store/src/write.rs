@@ -8,7 +8,7 @@ use crate::log::Packing;
 use crate::object::{Change, Error, Kind, MAX_CONTENT, MAX_META, MAX_RECORDS, ObjectId, Seal};
 use crate::record::{CHUNK, Header, Tag, size};
 use crate::seal::{Binding, MAC, TAG, TagDigest};
-use crate::store::{Head, RESERVE, Store, chunk_len, chunks, public_len, seed_len};
+use crate::store::{FLOOR, Head, RESERVE, Store, chunk_len, chunks, public_len, seed_len};
 
 /// Records that only counters may use, so that a full store can still count down the tries of a PIN.
 const COUNTER_RESERVE: usize = 64;
@@ -99,19 +99,24 @@ impl<F: Flash> Store<F> {
         if grows && records > MAX_RECORDS - COUNTER_RESERVE { Err(Error::Full) } else { Ok(()) }
     }
 
-    /// Collects garbage until the records that `plan` counts fit.
+    /// Collects garbage until the records that `plan` counts fit and [`RESERVE`] pages stay blank. A change that
+    /// `frees` collects too, but makes do with [`FLOOR`] pages rather than be refused or go round the whole ring.
     pub(crate) fn reserve(
         &mut self,
         frees: bool,
         mut plan: impl FnMut(&mut Self) -> Result<Packing, Error>,
     ) -> Result<Packing, Error> {
-        let spare = if frees { 1 } else { RESERVE };
-        for _ in 0..=self.journal.log.pages() {
+        let floor = if frees { FLOOR } else { RESERVE };
+        for collected in 0..=self.journal.log.pages() {
             let packing = plan(self)?;
-            if packing.pages + spare <= self.journal.log.free_pages() {
+            let free = self.journal.log.free_pages();
+            let bytes = self.journal.live + packing.bytes;
+            let enough = packing.pages + floor <= free;
+            let tried = packing.pages == 0 || collected > 0 || bytes > self.journal.log.capacity(RESERVE + 1);
+            if packing.pages + RESERVE <= free || (enough && frees && tried) {
                 return Ok(packing);
             }
-            if self.journal.live + packing.bytes > self.journal.log.capacity(spare) {
+            if bytes > self.journal.log.capacity(floor) {
                 return Err(Error::Full);
             }
             self.journal.collect()?;

@@ -2,6 +2,8 @@
 
 mod common;
 
+use rand_core::Rng;
+
 use common::{Model, Operation, Step, blank, mount, pattern, rng, run};
 use ferrite_store::Kind;
 use ferrite_store::testing::{RamFlash, SeededRng};
@@ -118,7 +120,7 @@ fn cuts_one_after_the_other_never_stop_the_store() {
         let operation = Operation::Commit(vec![put((round % 5) as u16, Kind::Secret, len, None)]);
         let mut after = model.clone();
         after.apply(&operation).expect("valid");
-        flash.cut_after(rand_core::Rng::next_u64(&mut cuts) % 12, round);
+        flash.cut_after(cuts.next_u64() % 12, round);
         flash = match ferrite_store::Store::mount(flash, common::root(), &mut rng()) {
             Ok(mut store) => {
                 let _ = run(&mut store, &operation, &mut SeededRng::new(round));
@@ -168,4 +170,54 @@ fn what_is_left_of_a_torn_erasure_does_not_come_back() {
         }
     }
     assert!(torn >= 200, "only {torn} erasures torn");
+}
+
+#[test]
+fn a_mount_with_nothing_to_complete_leaves_the_flash_alone() {
+    let scenario = scenario();
+    let (flash, ..) = run_until_cut(RamFlash::new(10), &scenario);
+    for at in (0..flash.operations()).step_by(5) {
+        let mut flash = RamFlash::new(10);
+        flash.cut_after(at, at);
+        let (mut flash, ..) = run_until_cut(flash, &scenario);
+        flash.revive();
+        let flash = mount(flash).into_flash();
+        let operations = flash.operations();
+        assert_eq!(mount(flash).into_flash().operations(), operations, "cut at {at}");
+    }
+}
+
+#[test]
+fn a_store_that_never_had_time_for_ten_operations_works_when_it_has() {
+    for run_number in 0..6 {
+        let mut cuts = SeededRng::new(run_number);
+        let mut flash = RamFlash::new(8);
+        let mut model = Model::default();
+        for round in 0..3000 {
+            let id = (cuts.next_u32() % 9) as u16;
+            let operation = if cuts.next_u32().is_multiple_of(4) {
+                Operation::Count { id, value: round }
+            } else {
+                Operation::Commit(vec![put(id, Kind::Secret, cuts.next_u32() as usize % 3600, Some(1))])
+            };
+            let mut after = model.clone();
+            let _ = after.apply(&operation);
+            flash.cut_after(cuts.next_u64() % 9, u64::from(round));
+            flash = match ferrite_store::Store::mount(flash, common::root(), &mut rng()) {
+                Ok(mut store) => {
+                    let _ = run(&mut store, &operation, &mut cuts);
+                    store.into_flash()
+                }
+                Err((flash, _)) => flash,
+            };
+            flash.revive();
+            let found = Model::of(&mut mount(flash.clone())).expect("readable");
+            assert!(found == model || found == after, "run {run_number}, round {round}");
+            model = found;
+        }
+        let mut store = mount(flash);
+        let mut changes: Vec<Step> = model.0.keys().map(|&id| Step::Delete { id }).collect();
+        changes.push(put(100, Kind::Public, 5000, None));
+        run(&mut store, &Operation::Commit(changes), &mut cuts).expect("works");
+    }
 }
