@@ -1,9 +1,15 @@
 //! The two large buffers of a card: the command APDU, owned by the transport, and the response, owned by the card.
 
+use ferrite_proto::status::Status;
+
+/// Longest response data, in bytes; a command carries one byte less at most.
+pub(crate) const MAX_DATA: usize = 65536;
+/// Bytes in front of the data of an extended command.
+const EXTENDED_HEADER: usize = 7;
 /// Longest command APDU: extended header, 65535 bytes of data, extended Le.
-pub const MAX_COMMAND: usize = 4 + 3 + 65535 + 2;
-/// Longest response APDU: 65536 bytes of data and the status word.
-pub const MAX_RESPONSE: usize = 65536 + 2;
+const MAX_COMMAND: usize = EXTENDED_HEADER + 65535 + 2;
+/// Longest response APDU: data and status word.
+pub(crate) const MAX_RESPONSE: usize = MAX_DATA + 2;
 
 /// One command APDU as it arrived.
 pub struct CommandBuffer {
@@ -32,6 +38,25 @@ impl CommandBuffer {
     /// The command APDU.
     pub fn apdu(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Puts the collected data of a chain in front of the last part's `len` bytes of data.
+    pub(crate) fn prepend(&mut self, chain: &[u8], len: usize) -> Result<(), Status> {
+        let is_extended = len > 0 && matches!(self.apdu(), [_, _, _, _, 0, ..]);
+        let start = if is_extended { EXTENDED_HEADER } else { 5 };
+        let end = start.saturating_add(len);
+        let front = EXTENDED_HEADER.saturating_add(chain.len());
+        if end > MAX_COMMAND || front.saturating_add(len) > MAX_COMMAND {
+            return Err(Status::WRONG_LENGTH);
+        }
+        self.bytes.copy_within(start..end, front);
+        self.bytes.get_mut(EXTENDED_HEADER..front).ok_or(Status::WRONG_LENGTH)?.copy_from_slice(chain);
+        Ok(())
+    }
+
+    /// The data joined by [`CommandBuffer::prepend`].
+    pub(crate) fn joined(&self, total: usize) -> &[u8] {
+        self.bytes.get(EXTENDED_HEADER..EXTENDED_HEADER.saturating_add(total)).unwrap_or_default()
     }
 }
 

@@ -1,47 +1,125 @@
 //! The HSM itself: one command in, one response out.
+//!
+//! [`Card`] is what a transport sees: it takes APDUs, joins chained ones, splits long responses (ISO 7816-4 §5.3) and
+//! hands complete commands to the HSM application behind it. `hsm` holds the table of commands, `access` who may send
+//! each, and every family of commands is a module of its own.
 #![no_std]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic
+    )
+)]
 
+use core::time::Duration;
+use ferrite_proto::apdu::Apdu;
+use ferrite_proto::status::Status;
 use ferrite_store::Flash;
 
+mod access;
 mod buffer;
+mod config;
+mod error;
+mod exchange;
+mod files;
+mod hierarchy;
+mod hsm;
+mod identity;
+mod initialize;
+mod keys;
+mod objects;
+mod pin;
 mod platform;
+mod random;
+mod rescue;
+mod response;
+mod session;
+mod sign;
+
+use exchange::Exchange;
+use hsm::Hsm;
+use response::Response;
 
 pub use buffer::{CommandBuffer, Workspace};
 pub use platform::{
     Activity, Clock, Entropy, EntropyError, Identity, Indicator, Platform, PlatformKind, Presence, UserPresence,
 };
 
-/// Answer to reset of the card.
+/// Answer to reset of the card: the one by which OpenSC recognises a SmartCard-HSM (specification part 1 §1.1).
 pub const ATR: [u8; 24] = [
     0x3B, 0xFE, 0x18, 0x00, 0x00, 0x81, 0x31, 0xFE, 0x45, 0x80, 0x31, 0x81, 0x54, 0x48, 0x53, 0x4D, 0x31, 0x73, 0x80,
     0x21, 0x40, 0x81, 0x07, 0xFA,
 ];
 
+/// Version of the interface, as SELECT reports it (decision D1).
+pub const VERSION: [u8; 2] = [6, 6];
+
+/// Our own version, as the device information reports it (decision D1).
+pub const FIRMWARE_VERSION: [u8; 2] = [0, 1];
+
+/// How long the user has to confirm presence.
+const PRESENCE_LIMIT: Duration = Duration::from_secs(15);
+
 /// The card: owns its platform and its storage.
 pub struct Card<'w, P: Platform, F: Flash> {
-    platform: P,
-    flash: F,
+    hsm: Hsm<P, F>,
+    exchange: Exchange,
     workspace: &'w mut Workspace,
 }
 
 impl<'w, P: Platform, F: Flash> Card<'w, P, F> {
     /// Starts the card. Storage that cannot be opened does not stop it: commands that need it answer 6581.
     pub fn new(platform: P, flash: F, workspace: &'w mut Workspace) -> Self {
-        Self { platform, flash, workspace }
+        Self { hsm: Hsm::start(platform, flash), exchange: Exchange::default(), workspace }
     }
 
-    /// Power on, power off, card reset or change of interface: closes every session state.
-    pub fn reset(&mut self) {}
+    /// Power on, power off, card reset or change of interface: closes every session state (decision D5).
+    pub fn reset(&mut self) {
+        self.hsm.reset();
+        self.exchange.clear(&mut self.workspace.bytes);
+    }
 
     /// The platform, for the program that owns the card.
     pub fn platform(&mut self) -> &mut P {
-        &mut self.platform
+        &mut self.hsm.platform
     }
 
     /// Answers one command APDU. The answer is response data and status word.
     pub fn transmit(&mut self, command: &mut CommandBuffer) -> &[u8] {
-        let _ = (command, self.flash.pages(), &self.workspace);
-        &[0x6D, 0x00]
+        self.hsm.platform.show(Activity::Busy);
+        let answer = self.answer(command);
+        self.hsm.platform.show(self.hsm.idle_activity());
+        self.exchange.deliver(answer, &mut self.workspace.bytes)
+    }
+
+    /// Works out the answer: how much response data lies in the workspace, and the status word.
+    fn answer(&mut self, command: &mut CommandBuffer) -> exchange::Answer {
+        let bytes = &mut self.workspace.bytes;
+        let apdu = match Apdu::parse(command.apdu()) {
+            Ok(apdu) => apdu,
+            Err(status) => {
+                self.exchange.clear(bytes);
+                return status.into();
+            }
+        };
+        if let Some(next) = self.exchange.next_part(&apdu, bytes) {
+            return next;
+        }
+        let apdu = match self.exchange.assemble(command, bytes) {
+            Ok(Some(apdu)) => apdu,
+            Ok(None) => return Status::OK.into(),
+            Err(status) => return status.into(),
+        };
+        let room = bytes.get_mut(..buffer::MAX_DATA).unwrap_or_default();
+        let mut response = Response::new(room, apdu.le);
+        match self.hsm.execute(&apdu, &mut response) {
+            Ok(()) => exchange::Answer::data(&response),
+            Err(status) => status.into(),
+        }
     }
 }

@@ -1,5 +1,43 @@
 //! Algorithms of the HSM; no protocol.
+//!
+//! | module | what it is | standard |
+//! |---|---|---|
+//! | [`rsa`] | key generation, private operation, signatures | RFC 8017, FIPS 186-5 |
+//! | [`ec`] | curves as a table, keys, ECDSA | FIPS 186-5, SEC 1, RFC 6979 |
+//! | [`hash`] | SHA-1 and SHA-2, DigestInfo | FIPS 180-4, RFC 8017 §9.2 |
+//! | [`kdf`] | HMAC and HKDF | RFC 2104, RFC 5869 |
+//! | [`aead`] | ChaCha20-Poly1305 | RFC 8439 |
+//! | [`pin`] | stretching of PINs with Argon2id | RFC 9106 |
+//! | [`drbg`], [`entropy`] | random numbers | SP 800-90A, SP 800-90B |
 #![no_std]
+#![deny(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
+pub mod aead;
+pub mod drbg;
+pub mod ec;
+pub mod entropy;
+pub mod hash;
 mod join;
+pub mod kdf;
+pub mod pin;
+pub mod rsa;
+
 pub use join::{Join, Sequential};
+
+/// Why an operation failed. Nothing in it depends on a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Error {
+    /// A key, or what claims to be one, is not valid.
+    BadKey,
+    /// An input or output has the wrong length.
+    BadLength,
+    /// A signature or authentication tag does not match.
+    BadSignature,
+    /// An input is out of range, such as a number not below the modulus.
+    OutOfRange,
+    /// The result did not pass its check; nothing was released.
+    Fault,
+}

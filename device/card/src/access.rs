@@ -1,0 +1,53 @@
+//! Who may do what: the one table of access conditions (specification part 1 §2 "Needs", decisions D3, D4, D12).
+//!
+//! The table is looked up by instruction before a command's data is parsed, so that an outsider learns nothing from
+//! the way malformed data is refused. What depends on the file in question is in [`crate::files`].
+
+use ferrite_proto::command::Instruction;
+
+/// Who may send a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Anybody with access to the interface.
+    Anyone,
+    /// The user, authenticated in this session.
+    User,
+    /// Nobody.
+    Nobody,
+}
+
+/// One row: an instruction, who may send it, and whether option 0100 makes it wait for the user's presence.
+pub(crate) struct Rule {
+    pub(crate) instruction: Instruction,
+    pub(crate) who: Who,
+    pub(crate) presence: bool,
+}
+
+const fn rule(instruction: Instruction, who: Who, presence: bool) -> Rule {
+    Rule { instruction, who, presence }
+}
+
+/// Every command the card answers. An instruction without a row is answered 6D00.
+pub(crate) const RULES: &[Rule] = &[
+    rule(Instruction::Select, Who::Anyone, false),
+    rule(Instruction::ReadBinary, Who::Anyone, false),
+    rule(Instruction::ReadBinaryOdd, Who::Anyone, false),
+    rule(Instruction::UpdateBinaryOdd, Who::User, false),
+    rule(Instruction::DeleteFile, Who::User, false),
+    rule(Instruction::EnumerateObjects, Who::Anyone, false),
+    rule(Instruction::Verify, Who::Anyone, false),
+    rule(Instruction::ChangeReferenceData, Who::Anyone, false),
+    rule(Instruction::ResetRetryCounter, Who::Anyone, false),
+    // Free on a blank device; once initialised the handler demands the SO-PIN or an SO session (D3).
+    rule(Instruction::InitializeDevice, Who::Anyone, false),
+    rule(Instruction::GetChallenge, Who::Anyone, false),
+    rule(Instruction::GenerateKeyPair, Who::User, true),
+    rule(Instruction::Sign, Who::User, true),
+    rule(Instruction::KeyDomain, Who::Anyone, false),
+    rule(Instruction::PublicKeyAuthentication, Who::Anyone, false),
+];
+
+/// The row of an instruction.
+pub(crate) fn rule_of(instruction: Instruction) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.instruction == instruction)
+}

@@ -1,0 +1,195 @@
+//! The HSM application: its state, and the one `match` that reads like the specification's table of commands.
+
+use crate::access;
+use crate::config::{CONFIG, Config};
+use crate::error;
+use crate::hierarchy::Roots;
+use crate::identity::{self, Name};
+use crate::platform::{Activity, Platform, Presence};
+use crate::random::Random;
+use crate::response::Response;
+use crate::session::Session;
+use crate::{PRESENCE_LIMIT, VERSION};
+use ferrite_proto::aid;
+use ferrite_proto::apdu::Apdu;
+use ferrite_proto::command::{Command, Instruction, Options};
+use ferrite_proto::fcp;
+use ferrite_proto::status::Status;
+use ferrite_store::{Flash, Seal, Store};
+use rand_core::Rng;
+use zeroize::Zeroizing;
+
+/// Which application answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Application {
+    Hsm,
+    Rescue,
+}
+
+/// The object store, unless the flash region could not be opened.
+pub(crate) struct Storage<F: Flash>(Option<Store<F>>);
+
+impl<F: Flash> Storage<F> {
+    /// The store; 6581 if there is none.
+    pub(crate) fn open(&mut self) -> Result<&mut Store<F>, Status> {
+        self.0.as_mut().ok_or(Status::MEMORY_FAILURE)
+    }
+}
+
+/// Everything behind the APDU layer. Each family of commands is a module with an `impl` of this type.
+pub(crate) struct Hsm<P: Platform, F: Flash> {
+    pub(crate) platform: P,
+    pub(crate) storage: Storage<F>,
+    pub(crate) random: Random,
+    pub(crate) roots: Roots,
+    pub(crate) session: Session,
+    /// `None` while the device is blank.
+    pub(crate) config: Option<Config>,
+    pub(crate) name: Name,
+    application: Application,
+}
+
+impl<P: Platform, F: Flash> Hsm<P, F> {
+    /// Opens the storage and reads the configuration. Whatever fails there, the card starts: it then reports the
+    /// failure to every command that needs what is missing.
+    pub(crate) fn start(mut platform: P, flash: F) -> Self {
+        let unique_id = platform.unique_id();
+        let mut root = Zeroizing::new([0; 32]);
+        platform.root_key(&mut root);
+        let (roots, store_root) = Roots::derive(&root, unique_id);
+        let mut random = Random::start(&mut platform, &unique_id);
+        let rng = random.generator(&mut platform).ok();
+        let storage = Storage(rng.and_then(|rng| Store::mount(flash, store_root, rng).ok()));
+        let name = identity::own_name(&unique_id);
+        let session = Session::default();
+        let mut hsm =
+            Self { platform, storage, random, roots, session, config: None, name, application: Application::Hsm };
+        match hsm.load_config() {
+            Ok(config) => hsm.config = config,
+            // Without its configuration the device cannot tell blank from initialised: nothing may be overwritten.
+            Err(_) => hsm.storage = Storage(None),
+        }
+        hsm.reload_name();
+        hsm
+    }
+
+    /// Logs out and forgets every session state; the HSM application is selected.
+    pub(crate) fn reset(&mut self) {
+        self.session = Session::default();
+        self.application = Application::Hsm;
+    }
+
+    /// What the indicator shows between commands.
+    pub(crate) fn idle_activity(&self) -> Activity {
+        if self.storage.0.is_some() { Activity::Idle } else { Activity::Fault }
+    }
+
+    /// Executes one complete command.
+    pub(crate) fn execute(&mut self, apdu: &Apdu<'_>, response: &mut Response<'_>) -> Result<(), Status> {
+        if self.application == Application::Rescue && !is_select_application(apdu) {
+            return Err(if apdu.cla.value() == 0x80 { Status::INS } else { Status::CLA });
+        }
+        if apdu.cla.secure_messaging() {
+            return Err(Status::CLA);
+        }
+        let instruction = Instruction::from_ins(apdu.ins).ok_or(Status::INS)?;
+        let rule = access::rule_of(instruction).ok_or(Status::INS)?;
+        self.demand(rule.who)?;
+        match Command::decode(apdu)? {
+            Command::SelectApplication { aid } => self.select_application(aid, response),
+            Command::SelectFile { file } => self.select_file(file, response),
+            Command::SelectMasterFile => self.select_master_file(response),
+            Command::ReadBinary { target, offset } => self.read_binary(target, offset as usize, response),
+            Command::UpdateBinary { target, offset, content } => self.update_binary(target, offset as usize, content.0),
+            Command::DeleteFile { target } => self.delete_file(target),
+            Command::EnumerateObjects => self.enumerate(response),
+            Command::Verify { reference, pin } => self.verify(reference, pin.map(|pin| pin.0), response),
+            Command::ChangeReferenceData { reference, data } => self.change_reference_data(reference, data.0, response),
+            Command::ResetRetryCounter { mode, data } => self.reset_retry_counter(mode, data.0, response),
+            Command::DeviceInfo => self.device_info(response),
+            Command::Initialize(request) => self.initialize(&request, response),
+            Command::GetChallenge { len } => self.get_challenge(usize::from(len), response),
+            Command::GenerateKeyPair { key, request } => self.generate_key_pair(key, &request, response),
+            Command::Sign { key, algorithm, data } => self.sign(key, algorithm, data, response),
+            Command::KeyDomainStatus { domain } => self.key_domain_status(domain, response),
+            Command::PublicKeyAuthenticationStatus { slot } => self.pka_status(slot, response),
+        }
+    }
+
+    /// SELECT by application identifier: logs out, whatever was selected before (decision D5).
+    fn select_application(&mut self, aid: &[u8], response: &mut Response<'_>) -> Result<(), Status> {
+        if aid.starts_with(&aid::HSM) {
+            self.reset();
+            self.reload_name();
+            let written = fcp::application(self.options(), VERSION, response.space());
+            return response.advance(written.map_err(|_| Status::INTERNAL)?);
+        }
+        if aid.starts_with(&aid::RESCUE) {
+            self.reset();
+            self.application = Application::Rescue;
+            return self.select_rescue(response);
+        }
+        Err(Status::NOT_FOUND)
+    }
+
+    /// GET CHALLENGE: random bytes.
+    fn get_challenge(&mut self, len: usize, response: &mut Response<'_>) -> Result<(), Status> {
+        let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
+        rng.fill_bytes(response.space().get_mut(..len).ok_or(Status::WRONG_LENGTH)?);
+        response.advance(len)
+    }
+
+    /// Status of a key domain: total and missing DKEK shares, key check value (specification part 2 §8.4).
+    fn key_domain_status(&mut self, domain: u8, response: &mut Response<'_>) -> Result<(), Status> {
+        let config = self.config.as_ref().ok_or(Status::WRONG_OFFSET)?;
+        if usize::from(domain) >= crate::config::MAX_DOMAINS {
+            return Err(Status::WRONG_OFFSET);
+        }
+        let domain = config.domains.get(usize::from(domain)).ok_or(Status::WRONG_P1P2)?;
+        response.put(&domain.report().ok_or(Status::REFERENCE_NOT_FOUND)?)
+    }
+
+    /// Status of public-key authentication (specification part 1 §4.15): no key can be registered yet.
+    fn pka_status(&mut self, slot: Option<u8>, response: &mut Response<'_>) -> Result<(), Status> {
+        let pka = self.config.as_ref().and_then(|config| config.pka).ok_or(Status::WRONG_P1P2)?;
+        match slot {
+            Some(slot) if slot >= pka.total => Err(Status::WRONG_P1P2),
+            Some(_) => Err(Status::REFERENCE_NOT_FOUND),
+            None => response.put(&[pka.total, pka.total, pka.required, 0]),
+        }
+    }
+
+    /// The device's options; none while it is blank.
+    pub(crate) fn options(&self) -> Options {
+        self.config.as_ref().map(|config| config.options).unwrap_or_default()
+    }
+
+    /// Waits for the user's presence; `refused` if it does not come.
+    pub(crate) fn ask_presence(&mut self, refused: Status) -> Result<(), Status> {
+        self.platform.show(Activity::Presence);
+        let presence = self.platform.confirm(PRESENCE_LIMIT);
+        self.platform.show(Activity::Busy);
+        match presence {
+            Presence::Confirmed => Ok(()),
+            Presence::Refused | Presence::TimedOut => Err(refused),
+        }
+    }
+
+    fn load_config(&mut self) -> Result<Option<Config>, Status> {
+        let store = self.storage.open()?;
+        if store.info(CONFIG).map_err(error::storage)?.is_none() {
+            return Ok(None);
+        }
+        let mut stored = [0; Config::MAX_SIZE];
+        let len = store.read(CONFIG, Seal::Public, 0, &mut stored).map_err(error::storage)?;
+        let config = Config::from_bytes(stored.get(..len).unwrap_or_default());
+        config.map(Some).ok_or(Status::MEMORY_FAILURE)
+    }
+}
+
+/// SELECT by application identifier is answered whatever application is selected, and ends a command chain.
+pub(crate) fn is_select_application(apdu: &Apdu<'_>) -> bool {
+    Instruction::from_ins(apdu.ins) == Some(Instruction::Select)
+        && apdu.p1 == 0x04
+        && matches!(apdu.p2, 0x00 | 0x04 | 0x0C)
+}

@@ -1,0 +1,195 @@
+//! Who this device is: its name, its key, its certificate, and the requests it attests (specification part 1
+//! §5.5-5.7).
+//!
+//! The device key is sealed under the root key, not under a PIN, so that it can serve before anybody logs in. It is
+//! made at the first INITIALIZE and stays; a certificate that an authority issued for it survives too.
+
+use crate::error;
+use crate::hsm::Hsm;
+use crate::keys::{self, Key, KeyKind};
+use crate::objects::object;
+use crate::platform::Platform;
+use crate::response::Response;
+use ferrite_crypto::{ec, hash::Hash, kdf};
+use ferrite_proto::cvc::{self, Body, DomainParameters, PublicKey, Validity};
+use ferrite_proto::fid::{FileId, KeyId};
+use ferrite_proto::status::Status;
+use ferrite_store::{Flash, Seal};
+use zeroize::Zeroizing;
+
+/// Longest device name: OpenSC takes up to 16 characters as outer authority reference.
+const MAX_NAME: usize = 16;
+/// Longest body and certificate of any key here (RSA-4096 with 64-byte references), in bytes.
+const MAX_BODY: usize = 832;
+const MAX_SIGNATURE: usize = ferrite_crypto::rsa::MAX_MODULUS;
+const MAX_CERTIFICATE: usize = MAX_BODY + MAX_SIGNATURE + 16;
+/// OpenSC reads at most this much of EF.C_DevAut.
+const MAX_DEVICE_CERTIFICATE: usize = 1024;
+
+/// A device's name: the holder reference (CHR) of its first certificate.
+pub(crate) type Name = heapless::Vec<u8, MAX_NAME>;
+
+/// The name a device gives itself: country `UT`, nine characters of its unique id, sequence number `00001`.
+pub(crate) fn own_name(unique_id: &[u8; 8]) -> Name {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+    let mut hash = [0; 9];
+    kdf::hkdf_sha256(&[], unique_id, &[b"ferrite device name"], &mut hash);
+    let mnemonic = hash.into_iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31)).copied());
+    b"UT".iter().copied().chain(mnemonic).chain(*b"00001").collect()
+}
+
+/// The device's key and certificates as INITIALIZE finds or makes them.
+pub(crate) struct Identity {
+    pub(crate) key: Zeroizing<[u8; Key::MAX_STORED]>,
+    pub(crate) key_len: usize,
+    pub(crate) certificate: heapless::Vec<u8, MAX_DEVICE_CERTIFICATE>,
+    pub(crate) request: heapless::Vec<u8, MAX_DEVICE_CERTIFICATE>,
+}
+
+impl<P: Platform, F: Flash> Hsm<P, F> {
+    /// The device key.
+    fn device_key(&mut self) -> Result<ec::PrivateKey, Status> {
+        let mut stored = Zeroizing::new([0; Key::MAX_STORED]);
+        let id = object(KeyId::DEVICE.key());
+        let len = self.storage.open()?.read(id, Seal::Device, 0, stored.as_mut()).map_err(error::storage)?;
+        match Key::load(KeyKind::Ec, stored.get(..len).unwrap_or_default())? {
+            Key::Ec(key) => Ok(key),
+            Key::Rsa(_) => Err(Status::EXECUTION),
+        }
+    }
+
+    /// Re-reads the device's name from its certificate file.
+    pub(crate) fn reload_name(&mut self) {
+        let mut first = [0; MAX_DEVICE_CERTIFICATE];
+        let name =
+            self.first_certificate(&mut first).and_then(|certificate| Name::from_slice(certificate.body.chr).ok());
+        self.name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| own_name(&self.platform.unique_id()));
+    }
+
+    /// The first certificate in EF.C_DevAut, if there is a readable one.
+    fn first_certificate<'b>(&mut self, buffer: &'b mut [u8]) -> Option<cvc::Certificate<'b>> {
+        let store = self.storage.open().ok()?;
+        let len = store.read(object(FileId::DEVICE_CERTIFICATE), Seal::Public, 0, buffer).ok()?;
+        let (certificate, _) = cvc::Certificate::parse(buffer.get(..len)?).ok()?;
+        Some(certificate)
+    }
+
+    /// Whether the device has a key and a certificate for it, which INITIALIZE then keeps.
+    pub(crate) fn has_identity(&mut self) -> bool {
+        let Ok(key) = self.device_key() else { return false };
+        let mut buffer = [0; MAX_DEVICE_CERTIFICATE];
+        self.first_certificate(&mut buffer).is_some_and(|certificate| {
+            matches!(certificate.body.public_key, PublicKey::Ec { point, .. } if point == key.public_key().as_ref())
+        })
+    }
+
+    /// Makes what the device lacks: a key if it has none, a self-signed certificate and a request for it.
+    pub(crate) fn make_identity(&mut self) -> Result<Identity, Status> {
+        let device_key = self.device_key();
+        let rng = self.random.fresh(&mut self.platform).map_err(error::entropy)?;
+        let key = device_key.unwrap_or_else(|_| ec::PrivateKey::generate(ec::Curve::P256, rng));
+        let name = own_name(&self.platform.unique_id());
+        let mut stored = Zeroizing::new([0; Key::MAX_STORED]);
+        let key = Key::Ec(key);
+        let key_len = key.store(&mut stored)?;
+        let Key::Ec(signer) = &key else { return Err(Status::INTERNAL) };
+
+        let mut certificate = [0; MAX_DEVICE_CERTIFICATE];
+        let len = self.certificate(&key, &name, &name, Some(Validity::SELF_ISSUED), &mut certificate)?;
+        let certificate = certificate.get(..len).ok_or(Status::INTERNAL)?;
+        let mut request = [0; MAX_DEVICE_CERTIFICATE];
+        let len = self.attested_request(&key, &name, &name, &name, signer, &mut request)?;
+        let request = request.get(..len).ok_or(Status::INTERNAL)?;
+        Ok(Identity {
+            certificate: heapless::Vec::from_slice(certificate).map_err(|_| Status::INTERNAL)?,
+            request: heapless::Vec::from_slice(request).map_err(|_| Status::INTERNAL)?,
+            key: stored,
+            key_len,
+        })
+    }
+
+    /// Writes the authenticated certificate request for a new key: signed by the key itself, then by the device.
+    pub(crate) fn write_request(
+        &mut self,
+        key: &Key,
+        car: Option<&[u8]>,
+        chr: Option<&[u8]>,
+        response: &mut Response<'_>,
+    ) -> Result<(), Status> {
+        let device_key = self.device_key().map_err(|_| Status::EXECUTION)?;
+        let name = self.name.clone();
+        let car = car.unwrap_or(&name);
+        let chr = chr.unwrap_or(&name);
+        let len = self.attested_request(key, car, chr, &name, &device_key, response.space())?;
+        response.advance(len)
+    }
+
+    /// A certificate request (67): certificate, outer authority reference, outer signature.
+    fn attested_request(
+        &mut self,
+        key: &Key,
+        car: &[u8],
+        chr: &[u8],
+        outer_car: &[u8],
+        signer: &ec::PrivateKey,
+        out: &mut [u8],
+    ) -> Result<usize, Status> {
+        let mut certificate = [0; MAX_CERTIFICATE];
+        let len = self.certificate(key, car, chr, None, &mut certificate)?;
+        let certificate = certificate.get(..len).ok_or(Status::INTERNAL)?;
+        let mut outer = [0; 80];
+        let len = cvc::write_outer_car(outer_car, &mut outer).map_err(|_| Status::INTERNAL)?;
+        let digest = Hash::Sha256.digest(&[certificate, outer.get(..len).unwrap_or_default()]);
+        let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
+        let mut signature = [0; 64];
+        let len = signer.sign(digest.as_ref(), rng).and_then(|s| s.to_raw(&mut signature)).map_err(error::crypto)?;
+        let signature = signature.get(..len).unwrap_or_default();
+        cvc::write_request(certificate, outer_car, signature, out).map_err(|_| Status::INTERNAL)
+    }
+
+    /// A certificate (7F21) signed by the key it certifies; with a validity it also carries a role.
+    fn certificate(
+        &mut self,
+        key: &Key,
+        car: &[u8],
+        chr: &[u8],
+        validity: Option<Validity>,
+        out: &mut [u8],
+    ) -> Result<usize, Status> {
+        let mut modulus = [0; ferrite_crypto::rsa::MAX_MODULUS];
+        let point;
+        let public_key = match key {
+            Key::Rsa(key) => {
+                let len = key.modulus(&mut modulus).map_err(error::crypto)?;
+                PublicKey::Rsa { modulus: modulus.get(..len).unwrap_or_default(), exponent: &[1, 0, 1] }
+            }
+            Key::Ec(key) => {
+                point = key.public_key();
+                PublicKey::Ec { domain: Some(domain_parameters(key.curve())), point: point.as_ref() }
+            }
+        };
+        let body =
+            Body { car, public_key, chr, role: validity.map(|_| cvc::Role::SELF_ISSUED), validity, extensions: None };
+        let mut body_tlv = [0; MAX_BODY];
+        let len = body.write(&mut body_tlv).map_err(|_| Status::INTERNAL)?;
+        let body_tlv = body_tlv.get(..len).unwrap_or_default();
+        let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
+        let mut signature = [0; MAX_SIGNATURE];
+        let len = keys::sign_body(key, body_tlv, &mut signature, rng, &mut self.platform)?;
+        let signature = signature.get(..len).unwrap_or_default();
+        cvc::write_certificate(body_tlv, signature, out).map_err(|_| Status::INTERNAL)
+    }
+}
+
+/// A curve's domain parameters in the form certificates carry.
+fn domain_parameters(curve: ec::Curve) -> DomainParameters<'static> {
+    let domain = curve.domain();
+    DomainParameters {
+        prime: domain.prime,
+        a: domain.a,
+        b: domain.b,
+        generator: domain.generator,
+        order: domain.order,
+        cofactor: domain.cofactor,
+    }
+}

@@ -1,0 +1,188 @@
+//! VERIFY, CHANGE REFERENCE DATA, RESET RETRY COUNTER (specification part 1 §4.5-4.7 and §7, decisions D4, D9).
+
+use crate::config::CONFIG;
+use crate::error;
+use crate::hierarchy::{Mkek, PinRecord, Role};
+use crate::hsm::Hsm;
+use crate::platform::Platform;
+use crate::response::Response;
+use ferrite_proto::command::{PinReference, UnblockMode};
+use ferrite_proto::status::Status;
+use ferrite_store::{Change, Flash, Seal};
+
+impl<P: Platform, F: Flash> Hsm<P, F> {
+    /// VERIFY with a PIN, or without one: how many tries are left.
+    pub(crate) fn verify(
+        &mut self,
+        reference: PinReference,
+        pin: Option<&[u8]>,
+        response: &mut Response<'_>,
+    ) -> Result<(), Status> {
+        let role = role_of(reference)?;
+        if role == Role::User && self.options().transport_pin() {
+            return Err(Status::DATA_INVALID);
+        }
+        match pin {
+            Some(pin) => {
+                let mkek = self.check_pin(role, pin, response.space())?;
+                self.session.log_in(role, mkek);
+                Ok(())
+            }
+            None if self.session.is_logged_in(role) => Ok(()),
+            None => {
+                let (_, tries) = self.pin_record(role)?.ok_or(Status::REFERENCE_NOT_FOUND)?;
+                Err(tries_left(tries))
+            }
+        }
+    }
+
+    /// CHANGE REFERENCE DATA: the old PIN, then the new one, split at the old one's length.
+    pub(crate) fn change_reference_data(
+        &mut self,
+        reference: PinReference,
+        data: &[u8],
+        response: &mut Response<'_>,
+    ) -> Result<(), Status> {
+        let role = role_of(reference)?;
+        let (record, _) = self.pin_record(role)?.ok_or(Status::REFERENCE_NOT_FOUND)?;
+        let (old, new) = split_pins(data, record.pin_len(), role)?;
+        let mkek = self.check_pin(role, old, response.space())?;
+        self.session.log_in(role, mkek);
+        self.replace_pin(role, new, record.tries(), response.space())
+    }
+
+    /// RESET RETRY COUNTER of the user PIN by the SO, with or without a new PIN.
+    ///
+    /// Options have CardContact's meaning: 0001 enables the command, 0020 restricts it to the counter.
+    pub(crate) fn reset_retry_counter(
+        &mut self,
+        mode: UnblockMode,
+        data: &[u8],
+        response: &mut Response<'_>,
+    ) -> Result<(), Status> {
+        let (officer, _) = self.pin_record(Role::SecurityOfficer)?.ok_or(Status::REFERENCE_NOT_FOUND)?;
+        let options = self.options();
+        let sets_pin = matches!(mode, UnblockMode::SoPinAndNew | UnblockMode::New);
+        if !options.reset_retry_counter() || (sets_pin && options.reset_counter_only()) {
+            return Err(Status::NOT_ALLOWED);
+        }
+        let (so_pin, new) = match mode {
+            UnblockMode::SoPinAndNew => {
+                let (so_pin, new) = split_pins(data, officer.pin_len(), Role::User)?;
+                (Some(so_pin), Some(new))
+            }
+            UnblockMode::SoPinOnly if data.len() == officer.pin_len() => (Some(data), None),
+            UnblockMode::New => (None, Some(split_pins(data, 0, Role::User)?.1)),
+            UnblockMode::Nothing if data.is_empty() => (None, None),
+            UnblockMode::SoPinOnly | UnblockMode::Nothing => return Err(Status::WRONG_LENGTH),
+        };
+        match so_pin {
+            Some(so_pin) => {
+                let mkek = self.check_pin(Role::SecurityOfficer, so_pin, response.space())?;
+                self.session.log_in(Role::SecurityOfficer, mkek);
+            }
+            None if self.session.is_logged_in(Role::SecurityOfficer) => {}
+            None => return Err(Status::CONDITIONS),
+        }
+        match new {
+            Some(new) => {
+                let tries = self.config.as_ref().ok_or(Status::REFERENCE_NOT_FOUND)?.user_tries;
+                self.replace_pin(Role::User, new, tries, response.space())
+            }
+            None => {
+                let (record, _) = self.pin_record(Role::User)?.ok_or(Status::REFERENCE_NOT_FOUND)?;
+                let tries = u32::from(record.tries());
+                self.storage.open()?.count(Role::User.object(), tries).map_err(error::storage)
+            }
+        }
+    }
+
+    /// Tries a PIN: the counter goes down, durably, before the comparison, and is restored after a right PIN.
+    /// Whoever was logged in is logged out. A blocked PIN is not compared at all.
+    pub(crate) fn check_pin(&mut self, role: Role, pin: &[u8], memory: &mut [u8]) -> Result<Mkek, Status> {
+        let (record, tries) = self.pin_record(role)?.ok_or(Status::REFERENCE_NOT_FOUND)?;
+        self.session.log_out();
+        let left = tries.checked_sub(1).ok_or(Status::BLOCKED)?;
+        self.storage.open()?.count(role.object(), left).map_err(error::storage)?;
+        match record.open(role, pin, &self.roots, memory) {
+            Ok(mkek) => {
+                let full = u32::from(record.tries());
+                self.storage.open()?.count(role.object(), full).map_err(error::storage)?;
+                Ok(mkek)
+            }
+            Err(_) => Err(tries_left(left)),
+        }
+    }
+
+    /// The record of a PIN and its tries left; `None` if that PIN was never set.
+    pub(crate) fn pin_record(&mut self, role: Role) -> Result<Option<(PinRecord, u32)>, Status> {
+        let store = self.storage.open()?;
+        let Some(info) = store.info(role.object()).map_err(error::storage)? else { return Ok(None) };
+        let mut bytes = [0; PinRecord::SIZE];
+        let read = store.read(role.object(), Seal::Device, 0, &mut bytes).map_err(error::storage)?;
+        if read != PinRecord::SIZE || info.len != PinRecord::SIZE {
+            return Err(Status::MEMORY_FAILURE);
+        }
+        let record = PinRecord::from_bytes(bytes).ok_or(Status::MEMORY_FAILURE)?;
+        Ok(Some((record, info.counter.unwrap_or(0))))
+    }
+
+    /// Stores a PIN in place of the old one, for the session's MKEK; the tries start anew. A new user PIN ends the
+    /// transport PIN's state (D9).
+    fn replace_pin(&mut self, role: Role, pin: &[u8], tries: u8, memory: &mut [u8]) -> Result<(), Status> {
+        let mkek = self.session.mkek()?;
+        let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
+        let record = PinRecord::seal(role, pin, tries, mkek, &self.roots, rng, memory).map_err(error::crypto)?;
+        let mut config = self.config.clone().ok_or(Status::REFERENCE_NOT_FOUND)?;
+        if role == Role::User {
+            config.options = config.options.without_transport_pin();
+        }
+        let stored = config.to_bytes();
+        let changes = [pin_change(role, &record), config_change(&stored)];
+        // The configuration is rewritten only when it changed: PIN changes are frequent, flash is not for ever.
+        let changes = if self.config.as_ref() == Some(&config) { changes.get(..1) } else { changes.get(..) };
+        self.storage.open()?.commit(changes.unwrap_or_default(), rng).map_err(error::storage)?;
+        self.config = Some(config);
+        Ok(())
+    }
+}
+
+/// The change that stores a PIN record with all its tries.
+pub(crate) fn pin_change(role: Role, record: &PinRecord) -> Change<'_> {
+    Change::Put {
+        id: role.object(),
+        seal: Seal::Device,
+        meta: &[],
+        content: record.as_bytes(),
+        counter: Some(u32::from(record.tries())),
+    }
+}
+
+/// The change that stores the configuration.
+pub(crate) fn config_change(stored: &[u8]) -> Change<'_> {
+    Change::Put { id: CONFIG, seal: Seal::Public, meta: &[], content: stored, counter: None }
+}
+
+/// The status word for a wrong PIN or a query: x tries left, or blocked.
+fn tries_left(left: u32) -> Status {
+    match u8::try_from(left) {
+        Ok(0) => Status::BLOCKED,
+        Ok(left) => Status::tries_left(left),
+        Err(_) => Status::MEMORY_FAILURE,
+    }
+}
+
+/// Splits `old ‖ new` and checks the new PIN's length for `role`.
+fn split_pins(data: &[u8], old_len: usize, role: Role) -> Result<(&[u8], &[u8]), Status> {
+    let (old, new) = data.split_at_checked(old_len).filter(|(_, new)| !new.is_empty()).ok_or(Status::WRONG_LENGTH)?;
+    if role.length_is_legal(new.len()) { Ok((old, new)) } else { Err(Status::WRONG_DATA) }
+}
+
+fn role_of(reference: PinReference) -> Result<Role, Status> {
+    match reference {
+        PinReference::User => Ok(Role::User),
+        PinReference::SecurityOfficer => Ok(Role::SecurityOfficer),
+        // OpenSC probes 85 and 86 (biometric templates) and needs exactly this.
+        PinReference::Other(_) => Err(Status::REFERENCE_NOT_FOUND),
+    }
+}

@@ -1,0 +1,53 @@
+//! What the card remembers between two commands, and forgets at reset, power-off and SELECT of an application.
+
+use crate::hierarchy::{Mkek, Role};
+use ferrite_proto::fid::FileId;
+use ferrite_proto::status::Status;
+
+/// The volatile state of a session (specification part 1 §0.3, decisions D4 and D5).
+#[derive(Default)]
+pub(crate) struct Session {
+    /// The unlocked MKEK: present exactly while somebody is logged in.
+    mkek: Option<Mkek>,
+    user: bool,
+    officer: bool,
+    /// The current elementary file.
+    pub(crate) current: Option<FileId>,
+}
+
+impl Session {
+    /// Logs everybody out and wipes the MKEK; the current file stays.
+    pub(crate) fn log_out(&mut self) {
+        self.mkek = None;
+        self.user = false;
+        self.officer = false;
+    }
+
+    /// One role is logged in, and only that one.
+    pub(crate) fn log_in(&mut self, role: Role, mkek: Mkek) {
+        self.log_out();
+        self.mkek = Some(mkek);
+        self.join(role);
+    }
+
+    /// Another role shares the session; only INITIALIZE logs both in at once.
+    pub(crate) fn join(&mut self, role: Role) {
+        match role {
+            Role::User => self.user = true,
+            Role::SecurityOfficer => self.officer = true,
+        }
+    }
+
+    /// Whether the role's PIN was verified in this session.
+    pub(crate) fn is_logged_in(&self, role: Role) -> bool {
+        match role {
+            Role::User => self.user,
+            Role::SecurityOfficer => self.officer,
+        }
+    }
+
+    /// The MKEK, whoever unlocked it. What may be done with it is decided before.
+    pub(crate) fn mkek(&self) -> Result<&Mkek, Status> {
+        self.mkek.as_ref().ok_or(Status::EXECUTION)
+    }
+}

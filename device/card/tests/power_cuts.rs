@@ -1,0 +1,151 @@
+//! The power fails at every single flash operation of a command. Afterwards the card starts, and shows the state from
+//! before the command or the one from after it, never a mixture.
+
+mod common;
+
+use common::*;
+use ferrite_store::testing::SharedFlash;
+use sha2::{Digest, Sha256};
+
+/// Everything a host can find out about a card that tells one state from another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct State {
+    objects: Vec<u8>,
+    /// Hashes of what the card publishes.
+    certificates: Vec<Option<String>>,
+    pin: Option<&'static str>,
+    signs: bool,
+}
+
+const PINS: [(&str, &[u8]); 2] = [("first", USER_PIN), ("second", b"second-pin")];
+
+/// What a host can find out, and the tries left of user PIN and SO-PIN.
+fn observe(flash: &SharedFlash) -> (State, [u16; 2]) {
+    let mut device = Device::start(flash);
+    device.select();
+    let objects = device.ok(&apdu(0x80, 0x58, 0, 0, &[], Some(65536)));
+    let certificates = [0x2F02, 0xCE00, 0xCE01, 0xC401]
+        .map(|file| {
+            let (data, status) = device.send(&read(file, 0));
+            (status == 0x9000).then(|| hex::encode(&Sha256::digest(data)[..8]))
+        })
+        .to_vec();
+    let retries = [device.status(&[0, 0x20, 0, 0x81]), device.status(&[0, 0x20, 0, 0x88])];
+    let pin = PINS.iter().find(|(_, pin)| device.status(&verify(0x81, pin)) == 0x9000).map(|(name, _)| *name);
+    let signs = device.status(&sign(1, 0x73, b"message")) == 0x9000;
+    (State { objects, certificates, pin, signs }, retries)
+}
+
+/// Runs `command` on copies of `flash`, cutting the power after every number of flash operations until it completes.
+/// Returns how many cuts were made.
+fn cut_everywhere(flash: &SharedFlash, prepare: impl Fn(&mut Device), command: &[u8]) -> u64 {
+    let (before, tries_before) = observe(&flash.fork());
+    let complete = flash.fork();
+    let mut device = Device::start(&complete);
+    prepare(&mut device);
+    let operations = complete.lock().operations();
+    device.send(command);
+    let operations = complete.lock().operations() - operations;
+    drop(device);
+    let (after, tries_after) = observe(&complete.fork());
+    assert_ne!(before, after, "the command must change what the test looks at");
+
+    for cut in 0..operations {
+        let flash = flash.fork();
+        let mut device = Device::start(&flash);
+        prepare(&mut device);
+        flash.lock().cut_after(cut, cut);
+        device.send(command);
+        drop(device);
+        flash.lock().revive();
+        let (state, tries) = observe(&flash);
+        let tries_expected = match &state {
+            _ if state == before => tries_before,
+            _ if state == after => tries_after,
+            _ => panic!("cut {cut} of {operations}:\n{state:?}\n{before:?}\n{after:?}"),
+        };
+        // A try is taken away before a PIN is looked at and given back after: a cut in between costs that try.
+        for (tries, expected) in tries.into_iter().zip(tries_expected) {
+            assert!(tries == expected || tries + 1 == expected, "cut {cut}: {tries:04X} for {expected:04X}");
+        }
+        // And again: what recovery did must last.
+        assert_eq!(observe(&flash).0, state, "cut {cut}: the state changed at the second start");
+    }
+    println!("{operations} flash operations, each cut");
+    operations
+}
+
+#[test]
+fn initialize_of_a_blank_card_happens_or_does_not() {
+    let (_, flash) = Device::blank();
+    assert!(cut_everywhere(&flash, Device::select, &initialize(&[0, 1], USER_PIN, SO_PIN)) > 5);
+}
+
+#[test]
+fn initialize_of_a_used_card_happens_or_does_not() {
+    let (mut device, flash) = Device::initialised();
+    device.login();
+    device.ok(&generate_p256(1, &[]));
+    drop(device);
+    assert!(cut_everywhere(&flash, Device::select, &initialize(&[0, 1], b"second-pin", SO_PIN)) > 5);
+}
+
+#[test]
+fn key_generation_happens_or_does_not() {
+    let (_, flash) = Device::initialised();
+    assert!(cut_everywhere(&flash, Device::login, &generate_p256(1, &[])) > 5);
+    assert!(cut_everywhere(&flash, Device::login, &generate_rsa(1, 1024)) > 5);
+}
+
+#[test]
+fn a_pin_change_happens_or_does_not() {
+    let (mut device, flash) = Device::initialised();
+    device.login();
+    device.ok(&generate_p256(1, &[]));
+    drop(device);
+    let change = apdu(0, 0x24, 0, 0x81, &[USER_PIN, b"second-pin"].concat(), None);
+    assert!(cut_everywhere(&flash, Device::select, &change) > 2);
+}
+
+#[test]
+fn a_wrong_pin_costs_a_try_however_the_power_fails() {
+    let (_, flash) = Device::initialised();
+    let mut cuts = 0;
+    loop {
+        let flash = flash.fork();
+        let mut device = Device::start(&flash);
+        let operations = flash.lock().operations();
+        flash.lock().cut_after(cuts, 7);
+        let status = device.status(&verify(0x81, b"000000"));
+        let done = flash.lock().operations() - operations;
+        drop(device);
+        flash.lock().revive();
+        let mut device = Device::start(&flash);
+        let tries = device.status(&[0, 0x20, 0, 0x81]);
+        match status {
+            // The comparison was made: the try must be gone for good.
+            0x63C2 => assert_eq!(tries, 0x63C2, "cut {cuts}"),
+            // The decrement failed, so the PIN was never looked at.
+            0x6581 => assert!(tries == 0x63C3 || tries == 0x63C2, "cut {cuts}: {tries:04X}"),
+            other => panic!("cut {cuts}: {other:04X}"),
+        }
+        device.login();
+        if done < cuts {
+            break;
+        }
+        cuts += 1;
+    }
+    assert!(cuts >= 1);
+}
+
+#[test]
+fn a_blocked_pin_stays_blocked_after_power_loss() {
+    let (mut device, flash) = Device::initialised();
+    assert_eq!(device.status(&verify(0x81, b"000000")), 0x63C2);
+    assert_eq!(device.status(&verify(0x81, b"000000")), 0x63C1);
+    assert_eq!(device.status(&verify(0x81, b"000000")), 0x6983);
+    drop(device);
+    let mut device = Device::start(&flash);
+    assert_eq!(device.status(&verify(0x81, USER_PIN)), 0x6983);
+    assert_eq!(device.status(&[0, 0x20, 0, 0x81]), 0x6983);
+}

@@ -1,0 +1,65 @@
+//! Instructions the card knows (specification part 1 §2).
+
+macro_rules! instructions {
+    ($($(#[$doc:meta])* $name:ident = $ins:literal,)*) => {
+        /// An instruction byte the card knows.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Instruction {
+            $($(#[$doc])* $name = $ins,)*
+        }
+
+        impl Instruction {
+            /// Every instruction.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The instruction of a byte.
+            pub const fn from_ins(ins: u8) -> Option<Self> {
+                match ins {
+                    $($ins => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+instructions! {
+    /// VERIFY.
+    Verify = 0x20,
+    /// CHANGE REFERENCE DATA.
+    ChangeReferenceData = 0x24,
+    /// RESET RETRY COUNTER.
+    ResetRetryCounter = 0x2C,
+    /// GENERATE ASYMMETRIC KEY PAIR.
+    GenerateKeyPair = 0x46,
+    /// INITIALIZE DEVICE, and information about the device.
+    InitializeDevice = 0x50,
+    /// KEY DOMAIN.
+    KeyDomain = 0x52,
+    /// PUBLIC KEY AUTHENTICATION management.
+    PublicKeyAuthentication = 0x54,
+    /// ENUMERATE OBJECTS.
+    EnumerateObjects = 0x58,
+    /// SIGN.
+    Sign = 0x68,
+    /// GET CHALLENGE.
+    GetChallenge = 0x84,
+    /// SELECT.
+    Select = 0xA4,
+    /// READ BINARY, even instruction.
+    ReadBinary = 0xB0,
+    /// READ BINARY, odd instruction: with an offset data object.
+    ReadBinaryOdd = 0xB1,
+    /// UPDATE BINARY, odd instruction.
+    UpdateBinaryOdd = 0xD7,
+    /// DELETE FILE.
+    DeleteFile = 0xE4,
+}
+
+impl Instruction {
+    /// The instruction byte.
+    pub const fn ins(self) -> u8 {
+        self as u8
+    }
+}

@@ -1,0 +1,423 @@
+//! Commands as types: one variant for each thing a host may ask (specification part 1 §2).
+//!
+//! [`Command::decode`] turns an APDU into a typed, bounded value or a status word, so that no code behind it looks at
+//! raw offsets. [`Command::encode`] is its inverse, for the host side: `decode(encode(c)) == c`.
+
+mod algorithm;
+mod attributes;
+mod generate;
+mod initialize;
+mod instruction;
+mod options;
+
+pub use algorithm::AlgorithmId;
+pub use attributes::Attributes;
+pub use generate::{KeyAlgorithm, KeyRequest, MAX_REFERENCE};
+pub use initialize::{Initialize, PublicKeyAuthentication};
+pub use instruction::Instruction;
+pub use options::Options;
+
+use crate::apdu::{Apdu, Class};
+use crate::fid::{FileId, KeyId};
+use crate::status::Status;
+use crate::tlv::{Full, Reader, Tag, Writer};
+use core::fmt;
+
+/// Longest random number one GET CHALLENGE returns, in bytes.
+pub const MAX_CHALLENGE: u16 = 1024;
+
+/// Bytes that must not be printed: PINs and the content of private objects.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Secret<'a>(pub &'a [u8]);
+
+impl fmt::Debug for Secret<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} secret bytes", self.0.len())
+    }
+}
+
+/// The file a command works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The current elementary file.
+    Current,
+    /// A file by its identifier.
+    File(FileId),
+}
+
+impl Target {
+    fn from_p1p2(apdu: &Apdu<'_>) -> Self {
+        match u16::from_be_bytes([apdu.p1, apdu.p2]) {
+            0 => Target::Current,
+            file => Target::File(FileId::new(file)),
+        }
+    }
+
+    fn to_p1p2(self) -> [u8; 2] {
+        match self {
+            Target::Current => [0, 0],
+            Target::File(file) => file.to_bytes(),
+        }
+    }
+}
+
+/// Whose PIN a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PinReference {
+    /// `81`: the user PIN.
+    User,
+    /// `88`: the PIN of the security officer.
+    SecurityOfficer,
+    /// A reference the card does not have; OpenSC probes 85 and 86.
+    Other(u8),
+}
+
+impl PinReference {
+    /// The reference in P2.
+    pub const fn value(self) -> u8 {
+        match self {
+            PinReference::User => 0x81,
+            PinReference::SecurityOfficer => 0x88,
+            PinReference::Other(value) => value,
+        }
+    }
+
+    const fn from_value(value: u8) -> Self {
+        match value {
+            0x81 => PinReference::User,
+            0x88 => PinReference::SecurityOfficer,
+            other => PinReference::Other(other),
+        }
+    }
+}
+
+/// What RESET RETRY COUNTER does, and what its data holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum UnblockMode {
+    /// SO-PIN and new user PIN: sets the PIN.
+    SoPinAndNew = 0,
+    /// SO-PIN: resets the counter.
+    SoPinOnly = 1,
+    /// New user PIN, in an SO session: sets the PIN.
+    New = 2,
+    /// Nothing, in an SO session: resets the counter.
+    Nothing = 3,
+}
+
+/// A command with its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// SELECT by application identifier; what follows a known identifier is ignored.
+    SelectApplication {
+        /// The identifier.
+        aid: &'a [u8],
+    },
+    /// SELECT by file identifier, or by a path that ends in one.
+    SelectFile {
+        /// The file.
+        file: FileId,
+    },
+    /// SELECT of the master file.
+    SelectMasterFile,
+    /// READ BINARY.
+    ReadBinary {
+        /// The file.
+        target: Target,
+        /// First byte to read.
+        offset: u32,
+    },
+    /// UPDATE BINARY with odd INS.
+    UpdateBinary {
+        /// The file.
+        target: Target,
+        /// First byte to write.
+        offset: u32,
+        /// What to write.
+        content: Secret<'a>,
+    },
+    /// DELETE FILE.
+    DeleteFile {
+        /// The file.
+        target: Target,
+    },
+    /// ENUMERATE OBJECTS.
+    EnumerateObjects,
+    /// VERIFY.
+    Verify {
+        /// Whose PIN.
+        reference: PinReference,
+        /// The PIN; `None` asks for its state.
+        pin: Option<Secret<'a>>,
+    },
+    /// CHANGE REFERENCE DATA.
+    ChangeReferenceData {
+        /// Whose PIN: user or security officer.
+        reference: PinReference,
+        /// Old and new PIN, one after the other.
+        data: Secret<'a>,
+    },
+    /// RESET RETRY COUNTER of the user PIN.
+    ResetRetryCounter {
+        /// What to do.
+        mode: UnblockMode,
+        /// As the mode says.
+        data: Secret<'a>,
+    },
+    /// INITIALIZE DEVICE without data: information about the device.
+    DeviceInfo,
+    /// INITIALIZE DEVICE.
+    Initialize(Initialize<'a>),
+    /// GET CHALLENGE.
+    GetChallenge {
+        /// Number of random bytes, 1 to [`MAX_CHALLENGE`].
+        len: u16,
+    },
+    /// GENERATE ASYMMETRIC KEY PAIR.
+    GenerateKeyPair {
+        /// Where the key goes; never the device key.
+        key: KeyId,
+        /// What key, and what its request says.
+        request: KeyRequest<'a>,
+    },
+    /// SIGN.
+    Sign {
+        /// The key.
+        key: KeyId,
+        /// The algorithm.
+        algorithm: AlgorithmId,
+        /// Digest or message.
+        data: &'a [u8],
+    },
+    /// KEY DOMAIN: query of one domain.
+    KeyDomainStatus {
+        /// Its number.
+        domain: u8,
+    },
+    /// PUBLIC KEY AUTHENTICATION: query of the whole, or of one slot.
+    PublicKeyAuthenticationStatus {
+        /// The slot.
+        slot: Option<u8>,
+    },
+}
+
+impl<'a> Command<'a> {
+    /// Reads a command. Secure messaging and chaining have been taken off before.
+    pub fn decode(apdu: &Apdu<'a>) -> Result<Self, Status> {
+        let data = apdu.data;
+        match Instruction::from_ins(apdu.ins).ok_or(Status::INS)? {
+            Instruction::Select => decode_select(apdu),
+            Instruction::ReadBinary => Ok(decode_read_even(apdu)),
+            Instruction::ReadBinaryOdd => decode_read(apdu),
+            Instruction::UpdateBinaryOdd => decode_update(apdu),
+            Instruction::DeleteFile => match data {
+                [] => Ok(Command::DeleteFile { target: Target::Current }),
+                [high, low] => {
+                    let file = FileId::new(u16::from_be_bytes([*high, *low]));
+                    Ok(Command::DeleteFile { target: Target::File(file) })
+                }
+                _ => Err(Status::WRONG_LENGTH),
+            },
+            Instruction::EnumerateObjects => Ok(Command::EnumerateObjects),
+            Instruction::Verify => {
+                if apdu.p1 != 0 || apdu.p2 & 0x60 != 0 {
+                    return Err(Status::WRONG_OFFSET);
+                }
+                let pin = (!data.is_empty()).then_some(Secret(data));
+                Ok(Command::Verify { reference: PinReference::from_value(apdu.p2), pin })
+            }
+            Instruction::ChangeReferenceData => match (apdu.p1, PinReference::from_value(apdu.p2)) {
+                (0, reference @ (PinReference::User | PinReference::SecurityOfficer)) => {
+                    Ok(Command::ChangeReferenceData { reference, data: Secret(data) })
+                }
+                _ => Err(Status::WRONG_OFFSET),
+            },
+            Instruction::ResetRetryCounter => {
+                if PinReference::from_value(apdu.p2) != PinReference::User {
+                    return Err(Status::REFERENCE_NOT_FOUND);
+                }
+                let mode = match apdu.p1 {
+                    0 => UnblockMode::SoPinAndNew,
+                    1 => UnblockMode::SoPinOnly,
+                    2 => UnblockMode::New,
+                    3 => UnblockMode::Nothing,
+                    _ => return Err(Status::WRONG_P1P2),
+                };
+                Ok(Command::ResetRetryCounter { mode, data: Secret(data) })
+            }
+            Instruction::InitializeDevice if data.is_empty() => Ok(Command::DeviceInfo),
+            Instruction::InitializeDevice => Initialize::parse(data).map(Command::Initialize),
+            Instruction::GetChallenge => match u16::try_from(apdu.le) {
+                Ok(len @ 1..=MAX_CHALLENGE) => Ok(Command::GetChallenge { len }),
+                _ => Err(Status::WRONG_LENGTH),
+            },
+            Instruction::GenerateKeyPair => match KeyId::new(apdu.p1) {
+                KeyId::DEVICE => Err(Status::WRONG_P1P2),
+                key => Ok(Command::GenerateKeyPair { key, request: KeyRequest::parse(data)? }),
+            },
+            Instruction::Sign => Ok(Command::Sign { key: KeyId::new(apdu.p1), algorithm: AlgorithmId(apdu.p2), data }),
+            Instruction::KeyDomain if apdu.p1 == 0 && data.is_empty() => {
+                Ok(Command::KeyDomainStatus { domain: apdu.p2 })
+            }
+            Instruction::PublicKeyAuthentication if data.is_empty() => {
+                let slot = (apdu.p1 == 2).then_some(apdu.p2);
+                Ok(Command::PublicKeyAuthenticationStatus { slot })
+            }
+            Instruction::KeyDomain | Instruction::PublicKeyAuthentication => Err(Status::INS),
+        }
+    }
+
+    /// Writes the command's data into `scratch` and returns the APDU.
+    pub fn encode<'b>(&self, scratch: &'b mut [u8]) -> Result<Apdu<'b>, Full> {
+        /// What a command wants that answers with data, and one that does not.
+        const ALL: usize = 0x1_0000;
+        const NOTHING: usize = 0;
+        let mut w = Writer::new(scratch);
+        let (cla, instruction, [p1, p2], le) = match *self {
+            Command::SelectApplication { aid } => {
+                w.raw(aid);
+                (0x00, Instruction::Select, [0x04, 0x00], 256)
+            }
+            Command::SelectFile { file } => {
+                w.raw(&file.to_bytes());
+                (0x00, Instruction::Select, [0x00, 0x00], 256)
+            }
+            Command::SelectMasterFile => (0x00, Instruction::Select, [0x00, 0x00], 256),
+            Command::ReadBinary { target, offset } => {
+                w.put(0x54, &offset.to_be_bytes());
+                (0x00, Instruction::ReadBinaryOdd, target.to_p1p2(), ALL)
+            }
+            Command::UpdateBinary { target, offset, content } => {
+                w.put(0x54, &offset.to_be_bytes()).put(0x53, content.0);
+                (0x00, Instruction::UpdateBinaryOdd, target.to_p1p2(), NOTHING)
+            }
+            Command::DeleteFile { target } => {
+                if let Target::File(file) = target {
+                    w.raw(&file.to_bytes());
+                }
+                (0x00, Instruction::DeleteFile, [0x02, 0x00], if target == Target::Current { 256 } else { NOTHING })
+            }
+            Command::EnumerateObjects => (0x80, Instruction::EnumerateObjects, [0, 0], ALL),
+            Command::Verify { reference, pin } => {
+                w.raw(pin.map_or(&[], |pin| pin.0));
+                let le = if pin.is_some() { NOTHING } else { 256 };
+                (0x00, Instruction::Verify, [0, reference.value()], le)
+            }
+            Command::ChangeReferenceData { reference, data } => {
+                w.raw(data.0);
+                (0x00, Instruction::ChangeReferenceData, [0, reference.value()], no_answer(data))
+            }
+            Command::ResetRetryCounter { mode, data } => {
+                w.raw(data.0);
+                (0x00, Instruction::ResetRetryCounter, [mode as u8, PinReference::User.value()], no_answer(data))
+            }
+            Command::DeviceInfo => (0x80, Instruction::InitializeDevice, [0, 0], 256),
+            Command::Initialize(request) => {
+                request.write_to(&mut w);
+                (0x80, Instruction::InitializeDevice, [0, 0], NOTHING)
+            }
+            Command::GetChallenge { len } => (0x00, Instruction::GetChallenge, [0, 0], usize::from(len)),
+            Command::GenerateKeyPair { key, request } => {
+                request.write_to(&mut w);
+                (0x00, Instruction::GenerateKeyPair, [key.value(), 0], ALL)
+            }
+            Command::Sign { key, algorithm, data } => {
+                w.raw(data);
+                (0x80, Instruction::Sign, [key.value(), algorithm.0], ALL)
+            }
+            Command::KeyDomainStatus { domain } => (0x80, Instruction::KeyDomain, [0, domain], 256),
+            Command::PublicKeyAuthenticationStatus { slot } => {
+                let p1p2 = slot.map_or([0, 0], |slot| [2, slot]);
+                (0x80, Instruction::PublicKeyAuthentication, p1p2, 256)
+            }
+        };
+        let len = w.finish()?;
+        let data = scratch.get(..len).ok_or(Full)?;
+        Ok(Apdu { cla: Class::new(cla), ins: instruction.ins(), p1, p2, data, le })
+    }
+}
+
+/// Le of a command that answers without data: none, which a command without data cannot say.
+fn no_answer(data: Secret<'_>) -> usize {
+    if data.0.is_empty() { 256 } else { 0 }
+}
+
+fn decode_select<'a>(apdu: &Apdu<'a>) -> Result<Command<'a>, Status> {
+    const PATH_ROOTS: [[u8; 2]; 2] = [[0x3F, 0x00], [0x50, 0x15]];
+    match (apdu.p1, apdu.p2, apdu.data) {
+        (0x04, 0x00 | 0x04 | 0x0C, aid) => Ok(Command::SelectApplication { aid }),
+        (0x04, 0x01..=0x07, _) => Err(Status::NOT_FOUND),
+        (0x00..=0x02 | 0x08 | 0x09, 0x00..=0x07, [high, low]) => {
+            Ok(Command::SelectFile { file: FileId::new(u16::from_be_bytes([*high, *low])) })
+        }
+        (0x00, 0x00..=0x07, []) => Ok(Command::SelectMasterFile),
+        (0x08 | 0x09, 0x00..=0x07, path) if path.len() <= 8 => {
+            let mut path = path;
+            for root in PATH_ROOTS {
+                path = path.strip_prefix(&root).unwrap_or(path);
+            }
+            match path {
+                [high, low] => Ok(Command::SelectFile { file: FileId::new(u16::from_be_bytes([*high, *low])) }),
+                _ => Err(Status::NOT_FOUND),
+            }
+        }
+        (0x01 | 0x02, 0x00..=0x07, _) => Err(Status::NOT_FOUND),
+        (0x00 | 0x08 | 0x09, 0x00..=0x07, _) => Err(Status::WRONG_LENGTH),
+        _ => Err(Status::WRONG_P1P2),
+    }
+}
+
+/// READ BINARY with even INS: a short file identifier and an offset of one byte, or an offset in the current file.
+fn decode_read_even<'a>(apdu: &Apdu<'a>) -> Command<'a> {
+    if apdu.p1 & 0x80 != 0 {
+        let file = FileId::new(u16::from(apdu.p1 & 0x1F));
+        return Command::ReadBinary { target: Target::File(file), offset: u32::from(apdu.p2) };
+    }
+    let offset = u32::from(u16::from_be_bytes([apdu.p1, apdu.p2]));
+    Command::ReadBinary { target: Target::Current, offset }
+}
+
+/// READ BINARY with odd INS: the offset stands in a data object 54.
+fn decode_read<'a>(apdu: &Apdu<'a>) -> Result<Command<'a>, Status> {
+    if apdu.p1 == 0 && (0x01..=0x1E).contains(&apdu.p2) {
+        let file = FileId::new(u16::from(apdu.p2));
+        // A short file identifier; the offset may be left out.
+        let offset = if apdu.data.is_empty() { 0 } else { read_offset(apdu.data)? };
+        return Ok(Command::ReadBinary { target: Target::File(file), offset });
+    }
+    Ok(Command::ReadBinary { target: Target::from_p1p2(apdu), offset: read_offset(apdu.data)? })
+}
+
+fn read_offset(data: &[u8]) -> Result<u32, Status> {
+    match Reader::new(data).next() {
+        Some(Ok((OFFSET, value))) => parse_offset(value),
+        _ => Err(Status::WRONG_LENGTH),
+    }
+}
+
+const OFFSET: Tag = Tag(0x54);
+const CONTENT: Tag = Tag(0x53);
+
+/// An offset of up to four bytes; absent bytes mean zero.
+fn parse_offset(value: &[u8]) -> Result<u32, Status> {
+    if value.len() > 4 {
+        return Err(Status::WRONG_LENGTH);
+    }
+    Ok(value.iter().fold(0, |offset, byte| (offset << 8) | u32::from(*byte)))
+}
+
+fn decode_update<'a>(apdu: &Apdu<'a>) -> Result<Command<'a>, Status> {
+    let mut offset = 0;
+    let mut content = &[][..];
+    for object in Reader::new(apdu.data) {
+        match object.map_err(|_| Status::WRONG_DATA)? {
+            (OFFSET, value) => offset = parse_offset(value)?,
+            (CONTENT, value) => content = value,
+            _ => {}
+        }
+    }
+    Ok(Command::UpdateBinary { target: Target::from_p1p2(apdu), offset, content: Secret(content) })
+}
+
+#[cfg(test)]
+mod tests;

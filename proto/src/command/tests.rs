@@ -1,0 +1,182 @@
+//! What is encoded is decoded; anything else gets its status word.
+
+use super::*;
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use std::boxed::Box;
+use std::vec;
+use std::vec::Vec;
+
+fn leak(bytes: Vec<u8>) -> &'static [u8] {
+    Box::leak(bytes.into_boxed_slice())
+}
+
+fn bytes(range: core::ops::Range<usize>) -> impl Strategy<Value = &'static [u8]> {
+    vec(any::<u8>(), range).prop_map(leak)
+}
+
+fn secret(range: core::ops::Range<usize>) -> impl Strategy<Value = Secret<'static>> {
+    bytes(range).prop_map(Secret)
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    prop_oneof![Just(Target::Current), (0x1F..=0xFFFFu16).prop_map(|file| Target::File(FileId::new(file)))]
+}
+
+fn attributes() -> impl Strategy<Value = Attributes<'static>> {
+    (any::<Option<u32>>(), option::of(bytes(1..20)), option::of(0..16u8), option::of(bytes(0..9))).prop_map(
+        |(counter, algorithms, domain, wrapping_key)| Attributes { counter, algorithms, domain, wrapping_key },
+    )
+}
+
+fn key_request() -> impl Strategy<Value = KeyRequest<'static>> {
+    let algorithm =
+        prop_oneof![
+            any::<u16>().prop_map(|bits| KeyAlgorithm::Rsa { bits }),
+            (bytes(0..70), option::of(bytes(0..70)), option::of(bytes(0..70)))
+                .prop_map(|(prime, a, b)| KeyAlgorithm::Ec { prime, a, b }),
+        ];
+    (option::of(bytes(1..65)), option::of(bytes(1..65)), algorithm, attributes())
+        .prop_map(|(car, chr, algorithm, attributes)| KeyRequest { car, chr, algorithm, attributes })
+}
+
+fn initialize() -> impl Strategy<Value = Initialize<'static>> {
+    let pka = option::of(any::<[u8; 2]>().prop_map(|[total, required]| PublicKeyAuthentication { total, required }));
+    (
+        option::of(any::<u16>().prop_map(Options)),
+        secret(6..17),
+        option::of(secret(8..17)),
+        option::of(1..16u8),
+        any::<Option<u8>>(),
+        pka,
+        any::<Option<u8>>(),
+    )
+        .prop_map(|(options, user_pin, so_pin, retries, dkek_shares, pka, key_domains)| Initialize {
+            options,
+            user_pin: Some(user_pin),
+            so_pin,
+            retries,
+            dkek_shares,
+            pka,
+            key_domains,
+        })
+}
+
+fn command() -> impl Strategy<Value = Command<'static>> {
+    let role = prop_oneof![Just(PinReference::User), Just(PinReference::SecurityOfficer)];
+    let mode = prop_oneof![
+        Just(UnblockMode::SoPinAndNew),
+        Just(UnblockMode::SoPinOnly),
+        Just(UnblockMode::New),
+        Just(UnblockMode::Nothing)
+    ];
+    prop_oneof![
+        bytes(1..20).prop_map(|aid| Command::SelectApplication { aid }),
+        any::<u16>().prop_map(|file| Command::SelectFile { file: FileId::new(file) }),
+        Just(Command::SelectMasterFile),
+        (target(), any::<u32>()).prop_map(|(target, offset)| Command::ReadBinary { target, offset }),
+        (target(), any::<u32>(), secret(0..400)).prop_map(|(target, offset, content)| Command::UpdateBinary {
+            target,
+            offset,
+            content
+        }),
+        target().prop_map(|target| Command::DeleteFile { target }),
+        Just(Command::EnumerateObjects),
+        (role.clone(), option::of(secret(1..20))).prop_map(|(reference, pin)| Command::Verify { reference, pin }),
+        Just(Command::Verify { reference: PinReference::Other(0x85), pin: None }),
+        (role, secret(0..33)).prop_map(|(reference, data)| Command::ChangeReferenceData { reference, data }),
+        (mode, secret(0..33)).prop_map(|(mode, data)| Command::ResetRetryCounter { mode, data }),
+        Just(Command::DeviceInfo),
+        initialize().prop_map(Command::Initialize),
+        (1..=MAX_CHALLENGE).prop_map(|len| Command::GetChallenge { len }),
+        (1..=255u8, key_request())
+            .prop_map(|(key, request)| Command::GenerateKeyPair { key: KeyId::new(key), request }),
+        (any::<u8>(), any::<u8>(), bytes(0..600)).prop_map(|(key, algorithm, data)| Command::Sign {
+            key: KeyId::new(key),
+            algorithm: AlgorithmId(algorithm),
+            data
+        }),
+        any::<u8>().prop_map(|domain| Command::KeyDomainStatus { domain }),
+        any::<Option<u8>>().prop_map(|slot| Command::PublicKeyAuthenticationStatus { slot }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn what_is_encoded_is_decoded(command in command()) {
+        let mut scratch = [0; 2048];
+        let mut wire = [0; 2100];
+        let apdu = command.encode(&mut scratch).unwrap();
+        let len = apdu.encode(&mut wire).unwrap();
+        let apdu = Apdu::parse(&wire[..len]).unwrap();
+        prop_assert_eq!(Command::decode(&apdu), Ok(command));
+    }
+
+    #[test]
+    fn any_bytes_are_a_command_or_a_status(
+        cla: u8,
+        ins in prop_oneof![proptest::sample::select(Instruction::ALL).prop_map(Instruction::ins), any::<u8>()],
+        p1: u8,
+        p2: u8,
+        tail in vec(any::<u8>(), 0..200),
+    ) {
+        let wire = [&[cla, ins, p1, p2][..], &tail].concat();
+        if let Ok(apdu) = Apdu::parse(&wire) {
+            let _ = Command::decode(&apdu);
+        }
+        let apdu = Apdu { cla: Class::new(cla), ins, p1, p2, data: &tail, le: 0 };
+        let _ = Command::decode(&apdu);
+    }
+}
+
+fn status(ins: u8, p1: u8, p2: u8, data: &[u8]) -> Status {
+    let apdu = Apdu { cla: Class::new(0), ins, p1, p2, data, le: 0 };
+    Command::decode(&apdu).map_or_else(|status| status, |_| Status::OK)
+}
+
+#[test]
+fn every_malformed_command_gets_its_status() {
+    for (ins, p1, p2, data, expected) in [
+        (0x20, 1, 0x81, &[][..], 0x6B00),
+        (0x20, 0, 0xE1, &[], 0x6B00),
+        (0x24, 0, 0x85, &[], 0x6B00),
+        (0x2C, 0, 0x88, &[], 0x6A88),
+        (0x2C, 4, 0x81, &[], 0x6A86),
+        (0x46, 0, 0, &[], 0x6A86),
+        (0x46, 1, 0, &[], 0x6700),
+        (0x46, 1, 0, &[0x7F, 0x49, 2, 0x06, 0], 0x6A80),
+        (0x46, 1, 0, &[0x7F, 0x49, 9], 0x6A80),
+        (0x50, 0, 0, &[0x80, 1, 0], 0x6A80),
+        (0x50, 0, 0, &[0x81, 5, 1, 2, 3, 4, 5], 0x6A80),
+        (0x50, 0, 0, &[0x91, 1, 0], 0x6A80),
+        (0x50, 0, 0, &[0x91, 1, 16], 0x6A80),
+        (0x50, 0, 0, &[0x81], 0x6A80),
+        (0x84, 0, 0, &[], 0x6700),
+        (0xA4, 3, 0, &[], 0x6A86),
+        (0xA4, 0, 0, &[1], 0x6700),
+        (0xA4, 1, 0, &[], 0x6A82),
+        (0xA4, 2, 0, &[1, 2, 3], 0x6A82),
+        (0xA4, 5, 0, &[], 0x6A86),
+        (0xA4, 0, 0x0C, &[0x2F, 0x02], 0x6A86),
+        (0xA4, 8, 0, &[0x50, 0x15, 0x49, 0x46], 0x9000),
+        (0xA4, 8, 0, &[0x50, 0x16, 0x49, 0x46], 0x6A82),
+        (0xB1, 0x2F, 0x02, &[0x53, 0], 0x6700),
+        (0xB1, 0x2F, 0x02, &[0x54, 5, 0, 0, 0, 0, 0], 0x6700),
+        (0xD7, 0x2F, 0x02, &[0x54, 2, 0], 0x6A80),
+        (0xE4, 0, 0, &[1], 0x6700),
+        (0x52, 1, 0, &[], 0x6D00),
+        (0x77, 0, 0, &[], 0x6D00),
+    ] {
+        assert_eq!(status(ins, p1, p2, data).value(), expected, "{ins:02X} {p1:02X} {p2:02X} {data:02X?}");
+    }
+}
+
+#[test]
+fn a_pin_does_not_show_in_debug_output() {
+    let command = Command::Verify { reference: PinReference::User, pin: Some(Secret(b"648219")) };
+    let text = std::format!("{command:?}");
+    assert!(text.contains("6 secret bytes") && !text.contains("54, 52") && !text.contains("648219"), "{text}");
+}

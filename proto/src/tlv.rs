@@ -1,0 +1,268 @@
+//! BER-TLV with definite lengths (ISO 7816-4 §5.2.2): tags of one or two bytes, lengths to 16 MiB.
+
+/// A tag of one or two bytes, as a number: `42` or `5F29`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tag(pub u16);
+
+impl Tag {
+    /// Whether the value is itself a sequence of data objects.
+    pub const fn is_constructed(self) -> bool {
+        let first = if self.0 > 0xFF { self.0.to_be_bytes()[0] } else { self.0.to_be_bytes()[1] };
+        first & 0x20 != 0
+    }
+}
+
+/// The bytes are not a sequence of data objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+/// The output buffer is too small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// One data object and what follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Split<'a> {
+    /// Its tag.
+    pub tag: Tag,
+    /// Its value.
+    pub value: &'a [u8],
+    /// Its complete encoding.
+    pub encoded: &'a [u8],
+    /// What follows it.
+    pub rest: &'a [u8],
+}
+
+/// Splits the first data object off.
+pub fn split(bytes: &[u8]) -> Result<Split<'_>, Malformed> {
+    let (tag, rest) = match bytes {
+        [first, second, rest @ ..] if first & 0x1F == 0x1F => {
+            // Three-byte tags do not occur here.
+            if second & 0x80 != 0 {
+                return Err(Malformed);
+            }
+            (Tag(u16::from_be_bytes([*first, *second])), rest)
+        }
+        [first, rest @ ..] if first & 0x1F != 0x1F => (Tag(u16::from(*first)), rest),
+        _ => return Err(Malformed),
+    };
+    let (len, rest) = match rest {
+        [len @ 0..=0x7F, rest @ ..] => (usize::from(*len), rest),
+        [0x81, len, rest @ ..] => (usize::from(*len), rest),
+        [0x82, b1, b0, rest @ ..] => (usize::from(u16::from_be_bytes([*b1, *b0])), rest),
+        [0x83, b2, b1, b0, rest @ ..] => {
+            let len = u32::from_be_bytes([0, *b2, *b1, *b0]);
+            (usize::try_from(len).map_err(|_| Malformed)?, rest)
+        }
+        _ => return Err(Malformed),
+    };
+    let (value, rest) = rest.split_at_checked(len).ok_or(Malformed)?;
+    let encoded = bytes.len().checked_sub(rest.len()).and_then(|len| bytes.get(..len)).ok_or(Malformed)?;
+    Ok(Split { tag, value, encoded, rest })
+}
+
+/// Iterates over a sequence of data objects; ends after the first malformed one.
+#[derive(Debug, Clone)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Reads the data objects in `bytes`.
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// The next data object, which must have this tag.
+    pub fn expect(&mut self, tag: Tag) -> Result<&'a [u8], Malformed> {
+        match self.next() {
+            Some(Ok((found, value))) if found == tag => Ok(value),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// The next data object if it has this tag; otherwise nothing is consumed.
+    pub fn optional(&mut self, tag: Tag) -> Result<Option<&'a [u8]>, Malformed> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let next = split(self.rest)?;
+        if next.tag != tag {
+            return Ok(None);
+        }
+        self.rest = next.rest;
+        Ok(Some(next.value))
+    }
+
+    /// What has not been read yet.
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+}
+
+impl<'a> Iterator for Reader<'a> {
+    type Item = Result<(Tag, &'a [u8]), Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        match split(self.rest) {
+            Ok(next) => {
+                self.rest = next.rest;
+                Some(Ok((next.tag, next.value)))
+            }
+            Err(Malformed) => {
+                self.rest = &[];
+                Some(Err(Malformed))
+            }
+        }
+    }
+}
+
+/// The value of the first data object with a tag.
+pub fn find(bytes: &[u8], tag: Tag) -> Option<&[u8]> {
+    Reader::new(bytes).map_while(Result::ok).find(|(found, _)| *found == tag).map(|(_, value)| value)
+}
+
+/// Writes data objects into a buffer, lengths minimal. A buffer that is too small is reported by [`Writer::finish`].
+#[derive(Debug)]
+pub struct Writer<'a> {
+    out: &'a mut [u8],
+    len: usize,
+    is_full: bool,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes from the start of `out`.
+    pub fn new(out: &'a mut [u8]) -> Self {
+        Self { out, len: 0, is_full: false }
+    }
+
+    /// Writes bytes as they are.
+    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        let end = self.len.checked_add(bytes.len());
+        match end.and_then(|end| Some((end, self.out.get_mut(self.len..end)?))) {
+            Some((end, room)) => {
+                room.copy_from_slice(bytes);
+                self.len = end;
+            }
+            None => self.is_full = true,
+        }
+        self
+    }
+
+    /// Writes a primitive data object.
+    pub fn put(&mut self, tag: u16, value: &[u8]) -> &mut Self {
+        self.header(tag, value.len());
+        self.raw(value)
+    }
+
+    /// Writes an INTEGER-like value without superfluous leading zeros, at least one byte.
+    pub fn put_minimal(&mut self, tag: u16, value: &[u8]) -> &mut Self {
+        let zeros = value.iter().take_while(|byte| **byte == 0).count();
+        let zeros = zeros.min(value.len().saturating_sub(1));
+        self.put(tag, value.get(zeros..).unwrap_or_default())
+    }
+
+    /// Writes a constructed data object whose content the closure writes.
+    pub fn nest(&mut self, tag: u16, content: impl FnOnce(&mut Writer<'_>)) -> &mut Self {
+        let start = self.len;
+        content(self);
+        let content_len = self.len.saturating_sub(start);
+        let mut header = [0; 6];
+        let mut writer = Writer::new(&mut header);
+        writer.header(tag, content_len);
+        let header_len = writer.len;
+        let end = self.len.checked_add(header_len).filter(|end| *end <= self.out.len());
+        let moved = start.checked_add(header_len);
+        match (end, moved) {
+            (Some(end), Some(moved)) if !self.is_full => {
+                self.out.copy_within(start..self.len, moved);
+                if let (Some(room), Some(header)) = (self.out.get_mut(start..moved), header.get(..header_len)) {
+                    room.copy_from_slice(header);
+                }
+                self.len = end;
+            }
+            _ => self.is_full = true,
+        }
+        self
+    }
+
+    /// How many bytes were written.
+    pub fn finish(&self) -> Result<usize, Full> {
+        if self.is_full { Err(Full) } else { Ok(self.len) }
+    }
+
+    fn header(&mut self, tag: u16, len: usize) {
+        match tag.to_be_bytes() {
+            [0, low] => self.raw(&[low]),
+            both => self.raw(&both),
+        };
+        let len = u32::try_from(len).ok().filter(|len| *len < 1 << 24).map(u32::to_be_bytes);
+        match len {
+            Some([_, 0, 0, low @ 0..=0x7F]) => self.raw(&[low]),
+            Some([_, 0, 0, low]) => self.raw(&[0x81, low]),
+            Some([_, 0, high, low]) => self.raw(&[0x82, high, low]),
+            Some([_, b2, b1, b0]) => self.raw(&[0x83, b2, b1, b0]),
+            None => {
+                self.is_full = true;
+                self
+            }
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    #[test]
+    fn nested_lengths_are_minimal() {
+        let mut out = [0; 400];
+        let len = Writer::new(&mut out)
+            .nest(0x7F4E, |w| {
+                w.put(0x5F29, &[0]).nest(0x7F49, |w| {
+                    w.put(0x81, &[0xAA; 127]).put(0x82, &[0xBB; 128]);
+                });
+            })
+            .finish()
+            .unwrap();
+        assert_eq!(out[..10], [0x7F, 0x4E, 0x82, 0x01, 0x0D, 0x5F, 0x29, 0x01, 0x00, 0x7F]);
+        assert_eq!(len, 5 + 0x10D);
+        assert_eq!(Writer::new(&mut [0; 3]).put(0x81, &[1, 2]).finish(), Err(Full));
+        assert_eq!(Writer::new(&mut [0; 5]).nest(0x30, |w| _ = w.put(0x04, &[1, 2])).finish(), Err(Full));
+    }
+
+    #[test]
+    fn malformed_objects_are_refused() {
+        for bytes in
+            [&[0x30][..], &[0x30, 0x80], &[0x30, 2, 1], &[0x1F], &[0x1F, 0x81, 1, 0], &[0x30, 0x84, 0, 0, 0, 0]]
+        {
+            assert_eq!(split(bytes).map(|_| ()), Err(Malformed), "{bytes:02X?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(
+            tag in prop_oneof![0..0x1Eu16, 0x40..0x5Eu16, 0x5F01..0x5F7Fu16, 0x7F01..0x7F7Fu16],
+            len in prop_oneof![0..3usize, 126..130usize, 254..258usize, 65534..65538usize],
+        ) {
+            let value = vec![0x5A; len];
+            let mut out = vec![0; len + 8];
+            let len = Writer::new(&mut out).put(tag, &value).finish().unwrap();
+            let mut reader = Reader::new(&out[..len]);
+            prop_assert_eq!(reader.next(), Some(Ok((Tag(tag), &value[..]))));
+            prop_assert_eq!(reader.next(), None);
+        }
+
+        #[test]
+        fn any_bytes_end_the_reader(bytes: Vec<u8>) {
+            prop_assert!(Reader::new(&bytes).count() <= bytes.len());
+        }
+    }
+}
