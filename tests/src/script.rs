@@ -142,12 +142,14 @@ struct Nibbles {
 
 impl Nibbles {
     fn parse(pair: &[char]) -> Result<Self> {
-        let digit = |character: char| match character {
-            '.' => Ok((0, 0)),
-            _ => Ok((0xF, u8::try_from(character.to_digit(16).context("not a hexadecimal digit")?)?)),
+        let digit = |character: char| -> Result<(u8, u8)> {
+            match character {
+                '.' => Ok((0, 0)),
+                _ => Ok((0xF, u8::try_from(character.to_digit(16).context("not a hexadecimal digit")?)?)),
+            }
         };
         let [high, low] = pair else { bail!("an odd number of digits") };
-        let ((high_mask, high), (low_mask, low)): ((u8, u8), (u8, u8)) = (digit(*high)?, digit(*low)?);
+        let ((high_mask, high), (low_mask, low)) = (digit(*high)?, digit(*low)?);
         Ok(Self { mask: high_mask << 4 | low_mask, value: high << 4 | low })
     }
 
@@ -202,27 +204,23 @@ impl Pattern {
     }
 }
 
+impl fmt::Display for Nibbles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.mask {
+            0xFF => write!(f, "{:02X}", self.value),
+            0xF0 => write!(f, "{:X}.", self.value >> 4),
+            0x0F => write!(f, ".{:X}", self.value),
+            _ => f.write_str(".."),
+        }
+    }
+}
+
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut show = |bytes: &[Nibbles]| -> fmt::Result {
-            for Nibbles { mask, value } in bytes {
-                match mask {
-                    0xFF => write!(f, "{value:02X}")?,
-                    0xF0 => write!(f, "{:X}.", value >> 4)?,
-                    0x0F => write!(f, ".{value:X}")?,
-                    _ => f.write_str("..")?,
-                }
-            }
-            Ok(())
-        };
-        show(&self.head)?;
-        if let Some(tail) = &self.tail {
-            f.write_str(" ... ")?;
-            for Nibbles { mask, value } in tail {
-                write!(f, "{:02X}", value & mask)?;
-            }
-        }
-        Ok(())
+        self.head.iter().try_for_each(|byte| byte.fmt(f))?;
+        let Some(tail) = &self.tail else { return Ok(()) };
+        f.write_str(" ... ")?;
+        tail.iter().try_for_each(|byte| byte.fmt(f))
     }
 }
 
