@@ -1,1 +1,14 @@
 //! End-to-end tests of Ferrite.
+//!
+//! [`script`] runs scripts of APDUs with expected answers against any device; [`in_process`] is the card in the same process.
+//! [`bench`] is a workbench for real clients: a virtual device in pcscd's reader, and OpenSC's tools around it.
+#![forbid(unsafe_code)]
+
+pub mod bench;
+pub mod in_process;
+mod pcscd;
+pub mod script;
+mod sim;
+mod temp;
+
+pub use temp::TempDir;

@@ -170,7 +170,8 @@ fn a_socket_in_use_is_not_taken_away() {
 
 #[test]
 fn damaged_state_is_refused_and_left_as_it_is() {
-    let damages: [(&str, &str, fn(&Path)); 4] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, &str, Damage); 4] = [
         ("flash.bin", "instead of", |path| fs::write(path, [0xFF; 4096]).expect("cut short")),
         ("device.key", "is damaged", |path| fs::write(path, [0; 56]).expect("zeroed")),
         ("device.key", "is damaged", |path| fs::write(path, []).expect("emptied")),

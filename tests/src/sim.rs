@@ -1,0 +1,59 @@
+//! The simulator as a process of its own.
+
+use anyhow::{Context, Result, ensure};
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// A running simulator; killed, as by a power cut, when this is dropped.
+pub(crate) struct Sim(Child);
+
+impl Sim {
+    /// Starts the simulator and waits until it is ready.
+    pub(crate) fn start(program: &Path, state: &Path) -> Result<Self> {
+        let child = Command::new(program)
+            .arg("--state")
+            .arg(state)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("{} does not start", program.display()))?;
+        let mut sim = Self(child);
+        let mut line = String::new();
+        BufReader::new(sim.0.stdout.as_mut().context("no standard output")?).read_line(&mut line)?;
+        ensure!(line == "ready\n", "the simulator says {line:?} instead of `ready`");
+        Ok(sim)
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        // `kill` is SIGKILL; a process that is gone already needs none.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The simulator named by `FERRITE_SIM`, or the one beside this test, brought up to date by cargo.
+pub(crate) fn program() -> Result<PathBuf> {
+    if let Some(program) = env::var_os("FERRITE_SIM") {
+        return Ok(program.into());
+    }
+    // target/<profile>/deps/<test>
+    let test = env::current_exe()?;
+    let profile_dir = test.ancestors().nth(2).context("this test is not in a target directory")?;
+    let target = profile_dir.parent().context("this test is not in a target directory")?;
+    let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--quiet", "--package", "ferrite-sim", "--profile", profile, "--target-dir"])
+        .arg(target)
+        .status()
+        .context("cargo does not start")?;
+    ensure!(built.success(), "the simulator does not build");
+    Ok(profile_dir.join("ferrite-sim"))
+}

@@ -1,0 +1,36 @@
+//! Every script of `tests/scripts`, against the card in this process.
+
+use anyhow::{Context, Result};
+use ferrite_tests::bench::source;
+use ferrite_tests::in_process::InProcess;
+use ferrite_tests::script::Script;
+use std::fs;
+
+fn holds(name: &str) -> Result<()> {
+    let path = source("scripts").join(name);
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Script::parse(&text).and_then(|script| script.run(&mut InProcess::blank()?)).with_context(|| name.to_owned())
+}
+
+macro_rules! scripts {
+    ($($test:ident: $file:literal)*) => {
+        $(#[test] fn $test() -> Result<()> { holds($file) })*
+
+        #[test]
+        fn every_script_is_run() -> Result<()> {
+            let known = [$($file),*];
+            for file in fs::read_dir(source("scripts"))? {
+                let name = file?.file_name();
+                assert!(known.iter().any(|known| name == *known), "{name:?} is run by no test");
+            }
+            Ok(())
+        }
+    };
+}
+
+scripts! {
+    a_blank_card_answers_but_has_nothing_to_give: "blank-card.apdu"
+    initialising_sets_the_pins_and_needs_the_so_pin_afterwards: "initialize.apdu"
+    wrong_pins_count_down_and_the_so_pin_unblocks: "pin-countdown.apdu"
+    files_are_written_read_and_deleted: "files.apdu"
+}
