@@ -1,6 +1,7 @@
 //! The two large buffers of a card: the command APDU, owned by the transport, and the response, owned by the card.
 
 use ferrite_proto::status::Status;
+use ferrite_store::Index;
 
 /// Longest response data, in bytes; a command carries one byte less at most.
 pub(crate) const MAX_DATA: usize = 65536;
@@ -66,15 +67,17 @@ impl Default for CommandBuffer {
     }
 }
 
-/// The card's own large buffer: response data, collected fragments of a chain, memory of the PIN stretching.
+/// The card's own memory: one large buffer for response data, collected fragments of a chain and the stretching of PINs,
+/// and the store's index.
 pub struct Workspace {
     pub(crate) bytes: [u8; MAX_RESPONSE],
+    pub(crate) index: Index,
 }
 
 impl Workspace {
     /// An empty workspace, fit for a `static`.
     pub const fn new() -> Self {
-        Self { bytes: [0; MAX_RESPONSE] }
+        Self { bytes: [0; MAX_RESPONSE], index: Index::new() }
     }
 }
 

@@ -15,7 +15,7 @@ use ferrite_proto::apdu::Apdu;
 use ferrite_proto::command::{Command, Instruction, Options};
 use ferrite_proto::fcp;
 use ferrite_proto::status::Status;
-use ferrite_store::{Flash, Seal, Store};
+use ferrite_store::{Flash, Index, Seal, Store};
 use rand_core::Rng;
 use zeroize::Zeroizing;
 
@@ -27,19 +27,19 @@ enum Application {
 }
 
 /// The object store, unless the flash region could not be opened.
-pub(crate) struct Storage<F: Flash>(Option<Store<F>>);
+pub(crate) struct Storage<'w, F: Flash>(Option<Store<'w, F>>);
 
-impl<F: Flash> Storage<F> {
+impl<'w, F: Flash> Storage<'w, F> {
     /// The store; 6581 if there is none.
-    pub(crate) fn open(&mut self) -> Result<&mut Store<F>, Status> {
+    pub(crate) fn open(&mut self) -> Result<&mut Store<'w, F>, Status> {
         self.0.as_mut().ok_or(Status::MEMORY_FAILURE)
     }
 }
 
 /// Everything behind the APDU layer. Each family of commands is a module with an `impl` of this type.
-pub(crate) struct Hsm<P: Platform, F: Flash> {
+pub(crate) struct Hsm<'w, P: Platform, F: Flash> {
     pub(crate) platform: P,
-    pub(crate) storage: Storage<F>,
+    pub(crate) storage: Storage<'w, F>,
     pub(crate) random: Random,
     pub(crate) roots: Roots,
     pub(crate) session: Session,
@@ -49,17 +49,18 @@ pub(crate) struct Hsm<P: Platform, F: Flash> {
     application: Application,
 }
 
-impl<P: Platform, F: Flash> Hsm<P, F> {
+impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
     /// Opens the storage and reads the configuration. Whatever fails there, the card starts: it then reports the
     /// failure to every command that needs what is missing.
-    pub(crate) fn start(mut platform: P, flash: F) -> Self {
+    pub(crate) fn start(mut platform: P, flash: F, index: &'w mut Index) -> Self {
         let unique_id = platform.unique_id();
         let mut root = Zeroizing::new([0; 32]);
         platform.root_key(&mut root);
         let (roots, store_root) = Roots::derive(&root, unique_id);
         let mut random = Random::start(&mut platform, &unique_id);
-        let rng = random.generator(&mut platform).ok();
-        let storage = Storage(rng.and_then(|rng| Store::mount(flash, store_root, rng).ok()));
+        // Without randomness nothing can be sealed: the device does not work on.
+        let is_random = random.generator(&mut platform).is_ok();
+        let storage = Storage(if is_random { Store::mount(flash, store_root, index).ok() } else { None });
         let name = identity::own_name(&unique_id);
         let session = Session::default();
         let mut hsm =

@@ -46,7 +46,7 @@ pub(crate) struct Identity {
     pub(crate) request: heapless::Vec<u8, MAX_DEVICE_CERTIFICATE>,
 }
 
-impl<P: Platform, F: Flash> Hsm<P, F> {
+impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// The device key.
     fn device_key(&mut self) -> Result<ec::PrivateKey, Status> {
         let mut stored = Zeroizing::new([0; Key::MAX_STORED]);

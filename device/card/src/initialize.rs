@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 /// Slots for public-key authentication (specification part 1 §1.8).
 const MAX_PKA: u8 = 8;
 
-impl<P: Platform, F: Flash> Hsm<P, F> {
+impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// The information form: free storage in bytes (4), a zero, our own version (2).
     pub(crate) fn device_info(&mut self, response: &mut Response<'_>) -> Result<(), Status> {
         let free = self.storage.open()?.usage().free;

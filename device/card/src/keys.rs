@@ -123,7 +123,7 @@ impl<'a> KeyMeta<'a> {
     }
 }
 
-impl<P: Platform, F: Flash> Hsm<P, F> {
+impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// GENERATE ASYMMETRIC KEY PAIR: the key, its description and its certificate request appear together or not at
     /// all. An occupied key id is refused, so that no key is ever replaced by accident.
     pub(crate) fn generate_key_pair(

@@ -67,21 +67,22 @@ const PRESENCE_LIMIT: Duration = Duration::from_secs(15);
 
 /// The card: owns its platform and its storage.
 pub struct Card<'w, P: Platform, F: Flash> {
-    hsm: Hsm<P, F>,
+    hsm: Hsm<'w, P, F>,
     exchange: Exchange,
-    workspace: &'w mut Workspace,
+    bytes: &'w mut [u8; buffer::MAX_RESPONSE],
 }
 
 impl<'w, P: Platform, F: Flash> Card<'w, P, F> {
     /// Starts the card. Storage that cannot be opened does not stop it: commands that need it answer 6581.
     pub fn new(platform: P, flash: F, workspace: &'w mut Workspace) -> Self {
-        Self { hsm: Hsm::start(platform, flash), exchange: Exchange::default(), workspace }
+        let Workspace { bytes, index } = workspace;
+        Self { hsm: Hsm::start(platform, flash, index), exchange: Exchange::default(), bytes }
     }
 
     /// Power on, power off, card reset or change of interface: closes every session state (decision D5).
     pub fn reset(&mut self) {
         self.hsm.reset();
-        self.exchange.clear(&mut self.workspace.bytes);
+        self.exchange.clear(self.bytes);
     }
 
     /// The platform, for the program that owns the card.
@@ -94,12 +95,12 @@ impl<'w, P: Platform, F: Flash> Card<'w, P, F> {
         self.hsm.platform.show(Activity::Busy);
         let answer = self.answer(command);
         self.hsm.platform.show(self.hsm.idle_activity());
-        self.exchange.deliver(answer, &mut self.workspace.bytes)
+        self.exchange.deliver(answer, self.bytes)
     }
 
     /// Works out the answer: how much response data lies in the workspace, and the status word.
     fn answer(&mut self, command: &mut CommandBuffer) -> exchange::Answer {
-        let bytes = &mut self.workspace.bytes;
+        let bytes = &mut *self.bytes;
         let apdu = match Apdu::parse(command.apdu()) {
             Ok(apdu) => apdu,
             Err(status) => {

@@ -38,7 +38,7 @@ pub(crate) fn object(file: FileId) -> ObjectId {
     ObjectId(file.value())
 }
 
-impl<P: Platform, F: Flash> Hsm<P, F> {
+impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// SELECT of a file by its identifier: answers its FCP and makes it current.
     pub(crate) fn select_file(&mut self, file: FileId, response: &mut Response<'_>) -> Result<(), Status> {
         let (_, found) = self.find(file)?;

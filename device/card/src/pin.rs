@@ -10,7 +10,7 @@ use ferrite_proto::command::{PinReference, UnblockMode};
 use ferrite_proto::status::Status;
 use ferrite_store::{Change, Flash, Seal};
 
-impl<P: Platform, F: Flash> Hsm<P, F> {
+impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// VERIFY with a PIN, or without one: how many tries are left.
     pub(crate) fn verify(
         &mut self,

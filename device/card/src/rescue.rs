@@ -8,7 +8,7 @@ use ferrite_proto::rescue::{self, Product};
 use ferrite_proto::status::Status;
 use ferrite_store::Flash;
 
-impl<P: Platform, F: Flash> Hsm<P, F> {
+impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// The answer to SELECT: platform, product, version, serial.
     pub(crate) fn select_rescue(&mut self, response: &mut Response<'_>) -> Result<(), Status> {
         let answer = rescue::SelectAnswer {

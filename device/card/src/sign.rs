@@ -54,7 +54,7 @@ const SCHEMES: [(u8, Scheme); 19] = [
     (0x75, Scheme::EcdsaHashed(Hash::Sha512)),
 ];
 
-impl<P: Platform, F: Flash> Hsm<P, F> {
+impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// SIGN. The use counter goes down, durably, before the signature leaves.
     pub(crate) fn sign(
         &mut self,

@@ -47,7 +47,7 @@ fn report(
     mut load: impl FnMut(&mut Store<RamFlash>, &mut SeededRng, u32) -> Result<(), ferrite_store::Error>,
 ) {
     let mut rng = SeededRng::new(1);
-    let Ok(mut store) = Store::mount(RamFlash::new(PAGES), RootKey::from_bytes(&[1; 32]), &mut rng) else {
+    let Ok(mut store) = ferrite_store::testing::mount(RamFlash::new(PAGES), RootKey::from_bytes(&[1; 32])) else {
         return println!("{name}: does not mount");
     };
     let put =

@@ -50,13 +50,25 @@ impl Entry {
     }
 }
 
-/// Sorted by part.
-pub(crate) struct Index {
+/// The RAM a store needs beside itself: 18 KiB, given to it so that it need not be moved. Sorted by part.
+pub struct Index {
     entries: heapless::Vec<Entry, MAX_RECORDS>,
 }
 
+impl Default for Index {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Index {
-    pub(crate) const fn new() -> Self {
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    /// An empty index, fit for a `static`.
+    pub const fn new() -> Self {
         Self { entries: heapless::Vec::new() }
     }
 

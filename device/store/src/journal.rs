@@ -14,18 +14,19 @@ use crate::record::{HEADER, Header, MAX_RECORD, Tag};
 const MAX_PART: u16 = 0xfd;
 
 /// The log with its index.
-pub(crate) struct Journal<F> {
+pub(crate) struct Journal<'m, F> {
     pub(crate) log: Log<F>,
-    pub(crate) index: Index,
+    pub(crate) index: &'m mut Index,
     /// The body of the record that is being read or built.
     pub(crate) body: [u8; MAX_RECORD - HEADER],
     /// Bytes of live records on flash.
     pub(crate) live: usize,
 }
 
-impl<F: Flash> Journal<F> {
-    pub(crate) fn new(flash: F, check: u32) -> Self {
-        Self { log: Log::new(flash, check), index: Index::new(), body: [0; MAX_RECORD - HEADER], live: 0 }
+impl<'m, F: Flash> Journal<'m, F> {
+    pub(crate) fn new(flash: F, check: u32, index: &'m mut Index) -> Self {
+        index.clear();
+        Self { log: Log::new(flash, check), index, body: [0; MAX_RECORD - HEADER], live: 0 }
     }
 
     /// Opens the log and rebuilds the index from it.

@@ -32,6 +32,7 @@ pub mod testing;
 mod write;
 
 pub use flash::{Flash, FlashError, PAGE_SIZE, WORD_SIZE};
+pub use index::Index;
 pub use object::{Change, Error, Info, Kind, MAX_CONTENT, MAX_META, MAX_RECORDS, ObjectId, Seal, Usage};
 pub use seal::{Kek, RootKey};
 pub use store::Store;

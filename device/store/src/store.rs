@@ -2,11 +2,10 @@
 
 use core::ops::Range;
 
-use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::flash::Flash;
-use crate::index::Part;
+use crate::index::{Index, Part};
 use crate::journal::Journal;
 use crate::object::{Error, Info, Kind, MAX_CONTENT, MAX_META, MAX_RECORDS, ObjectId, Seal, Usage};
 use crate::record::{CHUNK, ERASURE_KEY, HEADER, Header, PUBLIC_SEED, Tag, size};
@@ -18,8 +17,8 @@ pub(crate) const RESERVE: usize = 4;
 pub(crate) const FLOOR: usize = 2;
 
 /// Sealed objects on a region of flash. About 21 KiB of RAM, most of it the index.
-pub struct Store<F> {
-    pub(crate) journal: Journal<F>,
+pub struct Store<'m, F> {
+    pub(crate) journal: Journal<'m, F>,
     pub(crate) sealer: Sealer,
     pub(crate) plain: Zeroizing<[u8; CHUNK]>,
     /// A change failed half way: only a new mount knows what is on flash.
@@ -39,7 +38,7 @@ pub(crate) struct Head {
     public: usize,
 }
 
-impl<F: Flash> Store<F> {
+impl<'m, F: Flash> Store<'m, F> {
     /// Opens the store on a region of flash, or formats a region that never held one. Completes erasures and abandons
     /// transactions that a power cut interrupted.
     ///
@@ -47,9 +46,9 @@ impl<F: Flash> Store<F> {
     /// [`Error::Version`] for a region formatted by another version or for another size (and for a region of fewer than
     /// 8 pages or more than 64 MiB), [`Error::Corrupt`] where there has been a store but none of its pages is
     /// recognised, [`Error::Flash`]. The flash is handed back.
-    pub fn mount(flash: F, root: RootKey, _rng: &mut impl CryptoRng) -> Result<Self, (F, Error)> {
+    pub fn mount(flash: F, root: RootKey, index: &'m mut Index) -> Result<Self, (F, Error)> {
         let sealer = Sealer::new(root);
-        let journal = Journal::new(flash, sealer.check());
+        let journal = Journal::new(flash, sealer.check(), index);
         let mut store = Self { journal, sealer, plain: Zeroizing::new([0; CHUNK]), broken: false };
         match store.journal.open() {
             Ok(()) => Ok(store),

@@ -1,6 +1,7 @@
 //! Flash memories in RAM for tests: they check what is done to them, count it, and lose power on request.
 
 use core::convert::Infallible;
+use std::boxed::Box;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec;
 use std::vec::Vec;
@@ -8,6 +9,7 @@ use std::vec::Vec;
 use rand_core::{Rng, TryCryptoRng, TryRng};
 
 use crate::flash::{Flash, FlashError, PAGE_SIZE, WORD_SIZE};
+use crate::{Error, Index, RootKey, Store};
 
 /// A power cut that waits for its moment.
 #[derive(Clone)]
@@ -205,6 +207,14 @@ impl Flash for SharedFlash {
     fn erase(&mut self, page: usize) -> Result<(), FlashError> {
         self.lock().erase(page)
     }
+}
+
+/// Mounts a store with an index of its own, which is never given back.
+///
+/// # Errors
+/// Those of [`Store::mount`].
+pub fn mount<F: Flash>(flash: F, root: RootKey) -> Result<Store<'static, F>, (F, Error)> {
+    Store::mount(flash, root, Box::leak(Box::new(Index::new())))
 }
 
 /// Reproducible numbers (SplitMix64). It is a `CryptoRng` by name only, so that tests can be repeated.

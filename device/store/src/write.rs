@@ -23,7 +23,7 @@ struct Object<'a> {
     meta: &'a [u8],
 }
 
-impl<F: Flash> Store<F> {
+impl<F: Flash> Store<'_, F> {
     /// Makes all changes or none. The changes may come in any order and any number, as long as no two of them name the
     /// same object, and the records of all fit on flash beside what is there.
     ///

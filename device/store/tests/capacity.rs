@@ -110,5 +110,8 @@ fn objects_of_all_lengths_up_to_the_longest_come_back() {
 
 #[test]
 fn the_store_needs_at_most_24_kib_of_ram() {
-    assert!(size_of::<Store<RamFlash>>() <= 24 * 1024, "{}", size_of::<Store<RamFlash>>());
+    let size = size_of::<Store<RamFlash>>() + size_of::<ferrite_store::Index>();
+    assert!(size <= 24 * 1024, "{size}");
+    // The store itself is moved about: it must stay small.
+    assert!(size_of::<Store<RamFlash>>() - size_of::<RamFlash>() <= 3 * 1024);
 }

@@ -6,7 +6,7 @@ mod common;
 use common::{Operation, Step, blank, kek, mount, pattern, rng, run};
 use core::convert::Infallible;
 use ferrite_store::testing::{RamFlash, SeededRng};
-use ferrite_store::{Change, Kind, ObjectId, Seal, Store};
+use ferrite_store::{Change, Kind, ObjectId, Seal};
 use rand_core::{Rng, TryCryptoRng, TryRng};
 
 /// Remembers all erasure keys that the store has drawn.
@@ -92,7 +92,8 @@ fn after_a_power_cut_the_next_mount_completes_the_erasure() {
             let mut store = mount(flash.clone());
             let mut cutting = store.into_flash();
             cutting.cut_after(at, at);
-            store = Store::mount(cutting, common::root(), &mut rng()).unwrap_or_else(|(_, error)| panic!("{error:?}"));
+            store =
+                ferrite_store::testing::mount(cutting, common::root()).unwrap_or_else(|(_, error)| panic!("{error:?}"));
             let done = run(&mut store, &Operation::Commit(vec![step.clone()]), &mut rng()).is_ok();
             let mut flash = store.into_flash();
             flash.revive();
@@ -119,7 +120,7 @@ fn a_secret_that_was_never_committed_is_gone() {
         let mut rng = recorder(6);
         let mut cutting = store.into_flash();
         cutting.cut_after(at, at);
-        store = Store::mount(cutting, common::root(), &mut rng).unwrap_or_else(|(_, error)| panic!("{error:?}"));
+        store = ferrite_store::testing::mount(cutting, common::root()).unwrap_or_else(|(_, error)| panic!("{error:?}"));
         let put =
             Change::Put { id: ObjectId(3), seal: Seal::Secret(&kek), meta: &[], content: &content, counter: None };
         store.commit(&[put], &mut rng).expect_err("cut");

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Model, Operation, Step, mount, pattern, rng, root, run};
 use ferrite_store::testing::RamFlash;
-use ferrite_store::{Error, Kind, Store};
+use ferrite_store::{Error, Kind};
 
 const FORMAT_1: &[u8] = include_bytes!("images/format-1.bin");
 const PAGES: usize = 256;
@@ -66,7 +66,7 @@ fn a_newer_format_or_another_size_is_refused_and_left_alone() {
     let smaller = RamFlash::from_bytes(unpack(FORMAT_1).bytes()[..PAGES / 2 * PAGE].to_vec());
     for flash in [newer, smaller] {
         let before = flash.bytes().to_vec();
-        let Err((flash, error)) = Store::mount(flash, root(), &mut rng()) else { panic!("mounted") };
+        let Err((flash, error)) = ferrite_store::testing::mount(flash, root()) else { panic!("mounted") };
         assert_eq!(error, Error::Version);
         assert_eq!(flash.bytes(), before);
     }

@@ -82,7 +82,7 @@ proptest! {
             let expected = after.apply(operation);
             let mut cutting = store.into_flash();
             cutting.cut_after(*cut, *seed);
-            flash = match ferrite_store::Store::mount(cutting, common::root(), &mut rng) {
+            flash = match ferrite_store::testing::mount(cutting, common::root()) {
                 Ok(mut cut) => {
                     let result = run(&mut cut, operation, &mut rng);
                     let off = cut.flash().is_off();

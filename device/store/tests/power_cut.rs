@@ -49,7 +49,7 @@ fn scenario() -> Vec<Operation> {
 fn run_until_cut(flash: RamFlash, scenario: &[Operation]) -> (RamFlash, Model, Model) {
     let mut model = Model::default();
     let mut rng = rng();
-    let mut store = match ferrite_store::Store::mount(flash, common::root(), &mut rng) {
+    let mut store = match ferrite_store::testing::mount(flash, common::root()) {
         Ok(store) => store,
         Err((flash, _)) => return (flash, model.clone(), model),
     };
@@ -103,7 +103,7 @@ fn cuts_during_the_mount_after_a_cut_change_nothing() {
         for step in 0.. {
             let mut flash = flash.clone();
             flash.cut_after(step, at + step);
-            let Err((mut flash, _)) = ferrite_store::Store::mount(flash, common::root(), &mut rng()) else { break };
+            let Err((mut flash, _)) = ferrite_store::testing::mount(flash, common::root()) else { break };
             flash.revive();
             assert_eq!(Model::of(&mut mount(flash)).as_ref(), Ok(&settled), "cut at {at}, then at {step} of the mount");
         }
@@ -121,7 +121,7 @@ fn cuts_one_after_the_other_never_stop_the_store() {
         let mut after = model.clone();
         after.apply(&operation).expect("valid");
         flash.cut_after(cuts.next_u64() % 12, round);
-        flash = match ferrite_store::Store::mount(flash, common::root(), &mut rng()) {
+        flash = match ferrite_store::testing::mount(flash, common::root()) {
             Ok(mut store) => {
                 let _ = run(&mut store, &operation, &mut SeededRng::new(round));
                 store.into_flash()
@@ -203,7 +203,7 @@ fn a_store_that_never_had_time_for_ten_operations_works_when_it_has() {
             let mut after = model.clone();
             let _ = after.apply(&operation);
             flash.cut_after(cuts.next_u64() % 9, u64::from(round));
-            flash = match ferrite_store::Store::mount(flash, common::root(), &mut rng()) {
+            flash = match ferrite_store::testing::mount(flash, common::root()) {
                 Ok(mut store) => {
                     let _ = run(&mut store, &operation, &mut cuts);
                     store.into_flash()

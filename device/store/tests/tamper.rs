@@ -88,7 +88,7 @@ fn nothing_opens_with_another_key_or_as_another_kind() {
 fn another_root_key_sees_no_object() {
     let mut store = blank(16);
     run(&mut store, &put(1, Kind::Public, pattern(1, 100)), &mut rng()).expect("commit");
-    if let Ok(mut store) = Store::mount(store.into_flash(), RootKey::from_bytes(&[9; 32]), &mut rng()) {
+    if let Ok(mut store) = ferrite_store::testing::mount(store.into_flash(), RootKey::from_bytes(&[9; 32])) {
         assert_eq!(store.info(ObjectId(1)), Ok(None));
     }
 }
@@ -161,7 +161,7 @@ fn random_damage_neither_panics_nor_hangs() {
             let at = rng.next_u32() as usize % damaged.bytes().len() % 9000;
             damaged.bytes_mut()[at] = rng.next_u32() as u8;
         }
-        if let Ok(mut store) = Store::mount(damaged, root(), &mut rng) {
+        if let Ok(mut store) = ferrite_store::testing::mount(damaged, root()) {
             inspect(&mut store, &model);
             for operation in [put(1, Kind::Secret, pattern(1, 5000)), put(2, Kind::Public, pattern(1, 100))] {
                 let _ = run(&mut store, &operation, &mut rng);
@@ -182,7 +182,7 @@ fn random_images_neither_panic_nor_hang() {
             flash.bytes_mut()[..4096].copy_from_slice(&valid.bytes()[..4096]);
             flash.bytes_mut()[page..page + 4096].copy_from_slice(&valid.bytes()[4096..8192]);
         }
-        if let Ok(mut store) = Store::mount(flash, root(), &mut rng()) {
+        if let Ok(mut store) = ferrite_store::testing::mount(flash, root()) {
             inspect(&mut store, &model);
             let _ = run(&mut store, &put(1, Kind::Secret, pattern(1, 5000)), &mut rng());
         }

@@ -21,14 +21,14 @@ pub(crate) fn kek() -> Kek {
     Kek::from_bytes(&KEK)
 }
 
-pub(crate) fn mount<F: Flash>(flash: F) -> Store<F> {
-    match Store::mount(flash, root(), &mut rng()) {
+pub(crate) fn mount<F: Flash>(flash: F) -> Store<'static, F> {
+    match ferrite_store::testing::mount(flash, root()) {
         Ok(store) => store,
         Err((_, error)) => panic!("the store does not mount: {error:?}"),
     }
 }
 
-pub(crate) fn blank(pages: usize) -> Store<RamFlash> {
+pub(crate) fn blank(pages: usize) -> Store<'static, RamFlash> {
     mount(RamFlash::new(pages))
 }
 

@@ -1,0 +1,216 @@
+//! The card on an emulated Cortex-M, to measure the memory it needs: buffers, state, and the deepest stack of each
+//! command, seen by painting the unused stack before the command and looking how far down the paint is gone after it.
+#![no_std]
+#![no_main]
+
+use core::mem::{MaybeUninit, size_of};
+use core::panic::PanicInfo;
+use core::ptr::{addr_of, addr_of_mut};
+use core::time::Duration;
+use cortex_m_rt::entry;
+use cortex_m_semihosting::{debug, hprintln};
+use ferrite_card::{
+    Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, PlatformKind, Presence,
+    UserPresence, Workspace,
+};
+use ferrite_crypto::Join;
+use ferrite_proto::command::{
+    AlgorithmId, Attributes, Command, Initialize, KeyAlgorithm, KeyRequest, Options, PinReference, Secret, Target,
+};
+use ferrite_proto::fid::{FileId, KeyId};
+use ferrite_store::{Flash, FlashError, PAGE_SIZE};
+
+/// Pages of flash: 1 MiB, kept in RAM here and not counted.
+const PAGES: usize = 256;
+const PAINT: u32 = 0x5AC3_963C;
+const PIN: Secret<'static> = Secret(b"648219");
+const SO_PIN: Secret<'static> = Secret(b"57621880");
+
+static mut FLASH: [u8; PAGES * PAGE_SIZE] = [0xFF; PAGES * PAGE_SIZE];
+static mut COMMAND: CommandBuffer = CommandBuffer::new();
+static mut WORKSPACE: Workspace = Workspace::new();
+static mut CARD: MaybeUninit<Card<'static, Chip, RamFlash>> = MaybeUninit::uninit();
+
+struct RamFlash;
+
+impl RamFlash {
+    fn region(&mut self, address: usize, len: usize) -> Result<&'static mut [u8], FlashError> {
+        // SAFETY: one thread, and the store uses one region at a time.
+        let flash: &'static mut [u8] = unsafe { &mut *addr_of_mut!(FLASH) };
+        flash.get_mut(address..).and_then(|rest| rest.get_mut(..len)).ok_or(FlashError)
+    }
+}
+
+impl Flash for RamFlash {
+    fn pages(&self) -> usize {
+        PAGES
+    }
+    fn read(&mut self, address: usize, out: &mut [u8]) -> Result<(), FlashError> {
+        out.copy_from_slice(self.region(address, out.len())?);
+        Ok(())
+    }
+    fn program(&mut self, address: usize, data: &[u8]) -> Result<(), FlashError> {
+        let cells = self.region(address, data.len())?;
+        cells.iter_mut().zip(data).for_each(|(cell, byte)| *cell &= byte);
+        Ok(())
+    }
+    fn erase(&mut self, page: usize) -> Result<(), FlashError> {
+        self.region(page * PAGE_SIZE, PAGE_SIZE)?.fill(0xFF);
+        Ok(())
+    }
+}
+
+/// A platform with a fixed stream in place of entropy: only memory is measured here.
+struct Chip(u32);
+
+impl Entropy for Chip {
+    fn sample(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        for byte in out {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 17;
+            self.0 ^= self.0 << 5;
+            *byte = (self.0 >> 16) as u8;
+        }
+        Ok(())
+    }
+}
+
+impl Clock for Chip {
+    fn millis(&mut self) -> u64 {
+        0
+    }
+}
+
+impl UserPresence for Chip {
+    fn confirm(&mut self, _: Duration) -> Presence {
+        Presence::Confirmed
+    }
+}
+
+impl Identity for Chip {
+    fn root_key(&mut self, out: &mut [u8; 32]) {
+        out.fill(1);
+    }
+    fn unique_id(&self) -> [u8; 8] {
+        [2; 8]
+    }
+    fn kind(&self) -> PlatformKind {
+        PlatformKind::Rp2040
+    }
+}
+
+impl Indicator for Chip {
+    fn show(&mut self, _: Activity) {}
+}
+
+impl Join for Chip {
+    fn join<A: Send, B: Send>(&mut self, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+        (a(), b())
+    }
+}
+
+unsafe extern "C" {
+    /// End of the statics, where the stack may grow down to.
+    static mut __sheap: u32;
+    /// Top of the stack.
+    static mut _stack_start: u32;
+}
+
+/// An address on the stack, somewhat below the caller's frame.
+#[inline(never)]
+fn stack_pointer() -> usize {
+    let here = 0u32;
+    addr_of!(here) as usize
+}
+
+/// How much of the stack an action uses, in bytes.
+#[inline(never)]
+fn depth(action: impl FnOnce()) -> usize {
+    let bottom = addr_of_mut!(__sheap);
+    let top = stack_pointer() - 256;
+    let words = (top - bottom as usize) / 4;
+    for i in 0..words {
+        // SAFETY: between the statics and the stack in use nothing lives.
+        unsafe { bottom.add(i).write_volatile(PAINT) };
+    }
+    action();
+    // SAFETY: as above; reading what was painted.
+    let untouched = (0..words).take_while(|i| unsafe { bottom.add(*i).read_volatile() } == PAINT).count();
+    addr_of!(_stack_start) as usize - (bottom as usize + 4 * untouched)
+}
+
+#[entry]
+fn main() -> ! {
+    type ThisCard = Card<'static, Chip, RamFlash>;
+    hprintln!("static command buffer {}", size_of::<CommandBuffer>());
+    hprintln!("static workspace {}", size_of::<Workspace>());
+    hprintln!("static card {}", size_of::<ThisCard>());
+    // SAFETY: taken once, here, by the only thread.
+    let (command, card) = unsafe { (&mut *addr_of_mut!(COMMAND), &mut *addr_of_mut!(CARD)) };
+    let start = depth(|| {
+        // SAFETY: as above.
+        let workspace = unsafe { &mut *addr_of_mut!(WORKSPACE) };
+        card.write(Card::new(Chip(0x1234_5679), RamFlash, workspace));
+    });
+    hprintln!("stack start {}", start);
+    // SAFETY: written just now.
+    let card = unsafe { card.assume_init_mut() };
+
+    let domain = ferrite_crypto::ec::Curve::P256.domain();
+    let generate = |id, algorithm| {
+        let request = KeyRequest { car: None, chr: None, algorithm, attributes: Attributes::default() };
+        Command::GenerateKeyPair { key: KeyId::new(id), request }
+    };
+    let initialize =
+        Initialize { options: Some(Options(1)), user_pin: Some(PIN), so_pin: Some(SO_PIN), ..Initialize::default() };
+    let sign = |id, algorithm| Command::Sign { key: KeyId::new(id), algorithm: AlgorithmId(algorithm), data: b"message" };
+    let file = Target::File(FileId::new(0xCD01));
+    let commands = [
+        ("INITIALIZE", Command::Initialize(initialize)),
+        ("VERIFY", Command::Verify { reference: PinReference::User, pin: Some(PIN) }),
+        ("GENERATE P-256", generate(1, KeyAlgorithm::Ec { prime: domain.prime, a: Some(domain.a), b: Some(domain.b) })),
+        ("GENERATE RSA-1024", generate(2, KeyAlgorithm::Rsa { bits: 1024 })),
+        ("SIGN P-256", sign(1, 0x73)),
+        ("SIGN RSA PKCS#1", sign(2, 0x33)),
+        ("SIGN RSA PSS", sign(2, 0x43)),
+        ("UPDATE BINARY", Command::UpdateBinary { target: file, offset: 0, content: Secret(&[7; 512]) }),
+        ("READ BINARY", Command::ReadBinary { target: file, offset: 0 }),
+        ("ENUMERATE", Command::EnumerateObjects),
+        ("SELECT", Command::SelectFile { file: KeyId::new(1).key() }),
+        ("CHANGE PIN", Command::ChangeReferenceData { reference: PinReference::User, data: Secret(b"648219123456") }),
+        ("RESET PIN", Command::ResetRetryCounter {
+            mode: ferrite_proto::command::UnblockMode::SoPinAndNew,
+            data: Secret(b"57621880648219"),
+        }),
+    ];
+    for (name, wanted) in &commands {
+        load(command, wanted);
+        let mut status = [0; 2];
+        let used = depth(|| {
+            let answer = card.transmit(command);
+            status.copy_from_slice(&answer[answer.len() - 2..]);
+        });
+        assert!(status == [0x90, 0x00], "{name}: {status:02X?}");
+        hprintln!("stack {} {}", name, used);
+    }
+    hprintln!("done");
+    debug::exit(debug::EXIT_SUCCESS);
+    loop {}
+}
+
+/// Encodes a command outside of what is measured.
+#[inline(never)]
+fn load(buffer: &mut CommandBuffer, command: &Command<'_>) {
+    let mut scratch = [0; 1024];
+    let mut wire = [0; 1100];
+    let apdu = command.encode(&mut scratch).expect("fits");
+    let len = apdu.encode(&mut wire).expect("fits");
+    buffer.load(&wire[..len]);
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    hprintln!("{}", info);
+    debug::exit(debug::EXIT_FAILURE);
+    loop {}
+}
