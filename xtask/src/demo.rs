@@ -4,7 +4,7 @@ use crate::install::{self, CLIENTS, Consent};
 use crate::run::{capture, cargo, green, grey, headline, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -68,7 +68,10 @@ pub(crate) fn run(consent: Consent, keep: bool) -> Result<()> {
     }
 
     headline("Pulling the plug");
-    step("killing the HSM", || hsm.kill())?;
+    step("killing the HSM", || {
+        hsm.kill()?;
+        wait_for_empty_reader()
+    })?;
     let hsm = step("switching it on again", || Hsm::start(&folder.state()))?;
     step("waiting until it sits in its reader", wait_for_card)?;
     for key in &KEYS {
@@ -120,14 +123,18 @@ fn say_what_next(folder: &Folder) {
 
 /// Does something, telling what and how long it took.
 fn step<T>(what: &str, action: impl FnOnce() -> Result<T>) -> Result<T> {
-    print!("  … {what}");
-    std::io::stdout().flush()?;
+    let is_terminal = std::io::stdout().is_terminal();
+    if is_terminal {
+        print!("  … {what}");
+        std::io::stdout().flush()?;
+    }
     let start = Instant::now();
     let result = action();
     let seconds = start.elapsed().as_secs_f32();
     match result {
         Ok(value) => {
-            println!("\r  {} {what} {}", green("✔"), grey(&format!("({seconds:.1} s)")));
+            let line_start = if is_terminal { "\r" } else { "" };
+            println!("{line_start}  {} {what} {}", green("✔"), grey(&format!("({seconds:.1} s)")));
             Ok(value)
         }
         Err(error) => {
@@ -172,6 +179,19 @@ fn wait_for_card() -> Result<()> {
             }
         }
     }
+}
+
+/// The smart-card service looks into its readers a few times a second: until it has noticed, a card put back would be
+/// taken for the old one.
+fn wait_for_empty_reader() -> Result<()> {
+    let start = Instant::now();
+    while capture(Command::new("opensc-tool").arg("-n")).is_ok() {
+        if start.elapsed() > PATIENCE {
+            bail!("the reader still holds a card; is another virtual HSM running (`pgrep ferrite-sim`)?");
+        }
+        sleep(Duration::from_millis(100));
+    }
+    Ok(())
 }
 
 fn text(path: &Path) -> Result<&str> {

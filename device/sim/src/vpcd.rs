@@ -6,7 +6,9 @@
 use crate::device::{Interface, Stopped, VirtualDevice};
 use crate::frame;
 use ferrite_card::ATR;
-use std::io::{self, ErrorKind};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
+use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -32,12 +34,26 @@ pub fn serve(device: &VirtualDevice, address: &str, connected: impl Fn()) {
     }
 }
 
+/// A connection that acknowledges at once what it receives. The driver sends a message's length and body one by one, and
+/// the second waits for the acknowledgement of the first: 40 ms for each command where it comes late.
+struct Prompt(TcpStream);
+
+impl Read for Prompt {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        #[cfg(target_os = "linux")]
+        SockRef::from(&self.0).set_tcp_quickack(true)?;
+        self.0.read(out)
+    }
+}
+
 /// Answers one reader until it closes the connection or the device stops.
-fn sit(mut stream: TcpStream, card: &Interface) -> io::Result<()> {
+fn sit(stream: TcpStream, card: &Interface) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    let mut incoming = Prompt(stream.try_clone()?);
+    let mut stream = stream;
     let mut message = Vec::new();
     loop {
-        frame::read::<2>(&mut stream, &mut message, usize::from(u16::MAX))?;
+        frame::read::<2>(&mut incoming, &mut message, usize::from(u16::MAX))?;
         match message.as_slice() {
             [GET_ATR] => frame::write::<2>(&mut stream, &ATR)?,
             [POWER_OFF | POWER_ON | RESET] => card.reset().map_err(stopped)?,
