@@ -65,7 +65,7 @@ impl Bench {
 
     fn insert(&mut self) -> Result<()> {
         self.wait_for_reader(false)?;
-        self.sim = Some(Sim::start(&self.program, &self.dir.path().join("state"))?);
+        self.sim = Some(Sim::start(&self.program, &self.dir.path().join("state"), &[])?);
         self.wait_for_reader(true)
     }
 
@@ -123,6 +123,14 @@ impl Bench {
         let Finished { success, text } = self.command(program, arguments)?;
         ensure!(!success, "{program} {} succeeds:\n{text}", arguments.join(" "));
         Ok(text)
+    }
+
+    /// Runs a program that may succeed or fail. Returns what it printed, on both streams.
+    ///
+    /// # Errors
+    /// It is missing.
+    pub fn attempt(&self, program: &str, arguments: &[&str]) -> Result<String> {
+        Ok(self.command(program, arguments)?.text)
     }
 
     /// Runs `pkcs11-tool` with the user logged in; it must succeed.

@@ -1,11 +1,13 @@
 //! End-to-end tests of Ferrite.
 //!
-//! [`script`] runs scripts of APDUs with expected answers against any device; [`in_process`] is the card in the same process.
+//! [`script`] runs scripts of APDUs with expected answers against any device; [`in_process`] is the card in the same process,
+//! [`over_socket`] one in a process of its own that can be killed at any moment.
 //! [`bench`] is a workbench for real clients: a virtual device in pcscd's reader, and OpenSC's tools around it.
 #![forbid(unsafe_code)]
 
 pub mod bench;
 pub mod in_process;
+pub mod over_socket;
 mod pcscd;
 pub mod script;
 mod sim;

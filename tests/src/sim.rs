@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use std::env;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,11 +11,12 @@ use std::process::{Child, Command, Stdio};
 pub(crate) struct Sim(Child);
 
 impl Sim {
-    /// Starts the simulator and waits until it is ready.
-    pub(crate) fn start(program: &Path, state: &Path) -> Result<Self> {
+    /// Starts the simulator with further arguments and waits until it is ready.
+    pub(crate) fn start(program: &Path, state: &Path, arguments: &[&OsStr]) -> Result<Self> {
         let child = Command::new(program)
             .arg("--state")
             .arg(state)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -24,6 +26,13 @@ impl Sim {
         BufReader::new(sim.0.stdout.as_mut().context("no standard output")?).read_line(&mut line)?;
         ensure!(line == "ready\n", "the simulator says {line:?} instead of `ready`");
         Ok(sim)
+    }
+}
+
+impl Sim {
+    /// Cuts the power, as `kill -9` does.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.0.kill().context("the simulator cannot be killed")
     }
 }
 

@@ -1,15 +1,18 @@
-//! Every script of `tests/scripts`, against the card in this process.
+//! Every script of `tests/scripts`, against the card in this process and against the simulator over its socket.
 
 use anyhow::{Context, Result};
 use ferrite_tests::bench::source;
 use ferrite_tests::in_process::InProcess;
+use ferrite_tests::over_socket::OverSocket;
 use ferrite_tests::script::Script;
 use std::fs;
 
 fn holds(name: &str) -> Result<()> {
     let path = source("scripts").join(name);
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    Script::parse(&text).and_then(|script| script.run(&mut InProcess::blank()?)).with_context(|| name.to_owned())
+    let script = Script::parse(&text).with_context(|| name.to_owned())?;
+    script.run(&mut InProcess::blank()?).with_context(|| format!("{name}, in process"))?;
+    script.run(&mut OverSocket::blank()?).with_context(|| format!("{name}, over the socket"))
 }
 
 macro_rules! scripts {

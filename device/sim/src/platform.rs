@@ -168,3 +168,34 @@ impl TerminalIndicator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platform(presence: PresencePolicy) -> HostPlatform {
+        HostPlatform::new(DeviceKey::generate().expect("random numbers"), presence, false)
+    }
+
+    #[test]
+    fn presence_follows_the_policy() {
+        let limit = Duration::from_secs(1);
+        assert_eq!(platform(PresencePolicy::Auto).confirm(limit), Presence::Confirmed);
+        assert_eq!(platform(PresencePolicy::Never).confirm(limit), Presence::Refused);
+    }
+
+    #[test]
+    fn the_keyboard_answers_only_what_was_asked() {
+        let (sender, lines) = mpsc::channel();
+        let mut button = Button::Keyboard(lines);
+        sender.send("y".to_owned()).expect("open");
+        assert_eq!(button.confirm(Duration::from_millis(1)), Presence::TimedOut, "typed before the question");
+        drop(sender);
+        assert_eq!(button.confirm(Duration::from_secs(60)), Presence::Refused, "nobody can answer");
+    }
+
+    #[test]
+    fn both_halves_of_a_join_run() {
+        assert_eq!(platform(PresencePolicy::Auto).join(|| 6 * 7, || "other"), (42, "other"));
+    }
+}
