@@ -33,7 +33,7 @@ impl Toolchain {
     /// Cargo, building for a target in this way, in a target folder of its own.
     pub(crate) fn cargo_build(self, target: &str) -> Command {
         let mut command = cargo();
-        command.args(["build", "--release", "--target", target, "--target-dir", "target/firmware"]);
+        command.args(["build", "--quiet", "--release", "--target", target, "--target-dir", "target/firmware"]);
         if self == Toolchain::Debian {
             command.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1").arg("-Zbuild-std=core,alloc");
         }

@@ -44,6 +44,9 @@ pub(crate) const RUSTC_WEB: [Package; 3] = [
     Package { name: "libstd-rust-web-dev", is_there: || Path::new("/usr/bin/rustc").exists() },
 ];
 
+/// An emulator of microcontrollers.
+pub(crate) const QEMU_ARM: Package = Package { name: "qemu-system-arm", is_there: || exists("qemu-system-arm") };
+
 /// What a virtual HSM and its clients need.
 pub(crate) const CLIENTS: [Package; 4] = [PCSCD, VPCD, OPENSC, OPENSSL];
 

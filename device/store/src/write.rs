@@ -127,7 +127,7 @@ impl<F: Flash> Store<'_, F> {
     /// Counts the records of a transaction, in the order in which they will be appended.
     fn plan(&mut self, changes: &[Change<'_>]) -> Result<Packing, Error> {
         let mut packing = self.journal.log.packing();
-        deletions(&self.journal.index, changes, |_, _| {
+        deletions(self.journal.index, changes, |_, _| {
             packing.add(size(0));
             Ok(())
         })?;
@@ -159,7 +159,7 @@ impl<F: Flash> Store<'_, F> {
     fn append_deletions(&mut self, changes: &[Change<'_>], alone: bool) -> Result<(), Error> {
         let journal = &mut self.journal;
         let arg = journal.log.transaction;
-        deletions(&journal.index, changes, |id, part| {
+        deletions(journal.index, changes, |id, part| {
             journal
                 .log
                 .append(&Header { tag: Tag::Delete, alone, sealed: false, len: 0, id, part, arg }, &[])
