@@ -154,7 +154,7 @@ fn main() -> anyhow::Result<()> {
     p256();
     rsa_sign(2048, 301);
     rsa_sign(4096, 61);
-    rsa_generate(2048, 41);
-    rsa_generate(4096, 15);
+    rsa_generate(2048, 101);
+    rsa_generate(4096, 41);
     openssl::speed()
 }

@@ -15,7 +15,9 @@ use crate::hash::{Hash, MAX_DIGEST};
 use crate::{Error, Join};
 use kernel::{LIMB_BITS, LIMB_BYTES, Limb, multiply_accumulate};
 use montgomery::{Modulus, Number};
-use number::{add, add_masked, divide, from_bytes, is_below, is_equal, reduce_once, remainder, subtract, to_bytes};
+use number::{
+    add, add_masked, divide, from_bytes, is_below, is_equal, multiply, reduce_once, remainder, subtract, to_bytes,
+};
 use rand_core::CryptoRng;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
@@ -374,7 +376,7 @@ fn private_exponent(minus_one: &[Limb], out: &mut [Limb]) {
     let c = modulus - inverse;
     let (low, high) = out.split_at_mut(minus_one.len());
     low.fill(0);
-    let carry = multiply_accumulate(low, minus_one, c as Limb);
+    let [carry, _] = multiply_accumulate(low, minus_one, [c as Limb, 0], 0);
     high.fill(0);
     high[0] = carry;
     let mut one = Zeroizing::new([0; PRIME_LIMBS + 1]);
@@ -382,14 +384,6 @@ fn private_exponent(minus_one: &[Limb], out: &mut [Limb]) {
     let len = out.len();
     add(out, &one[..len]);
     divide(out, EXPONENT);
-}
-
-/// `out = a · b`; `out` has the length of both together.
-fn multiply(a: &[Limb], b: &[Limb], out: &mut [Limb]) {
-    out.fill(0);
-    for (i, factor) in b.iter().enumerate() {
-        out[i + a.len()] = multiply_accumulate(&mut out[i..i + a.len()], a, *factor);
-    }
 }
 
 /// `out = 1/a modulo p`, by Fermat: a^(p − 2).

@@ -3,8 +3,8 @@
 //! A modulus of `len` limbs lives in an array of `N`. The modulus may be secret, its length is not. Nothing here
 //! branches or indexes on a value.
 
-use super::kernel::{LIMB_BITS, Limb, multiply_accumulate};
-use super::number::{add, lookup, reduce_once};
+use super::kernel::{LIMB_BITS, Limb, multiply_accumulate, multiply_add};
+use super::number::{add, lookup, multiply, reduce_once};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Bits of the exponent taken at a time; the table has 2^WINDOW entries.
@@ -81,9 +81,7 @@ impl<const N: usize> Modulus<N> {
         let len = self.len;
         let mut product: Product<N> = Zeroizing::new([[0; N]; 2]);
         let wide = product.as_flattened_mut();
-        for (i, factor) in b[..len].iter().enumerate() {
-            wide[i + len] = multiply_accumulate(&mut wide[i..i + len], &a[..len], *factor);
-        }
+        multiply(&a[..len], &b[..len], &mut wide[..2 * len]);
         self.reduce_into(&mut wide[..2 * len], out);
     }
 
@@ -92,8 +90,12 @@ impl<const N: usize> Modulus<N> {
         let len = self.len;
         let mut product: Product<N> = Zeroizing::new([[0; N]; 2]);
         let wide = &mut product.as_flattened_mut()[..2 * len];
-        for (i, factor) in a[..len].iter().enumerate() {
-            wide[i + len] = multiply_accumulate(&mut wide[2 * i + 1..i + len], &a[i + 1..len], *factor);
+        for i in (0..len - 1).step_by(2) {
+            let carry;
+            (wide[2 * i + 1], carry) = multiply_add(a[i], a[i + 1], wide[2 * i + 1], 0);
+            let rest = &mut wide[2 * i + 2..i + len];
+            let carries = multiply_accumulate(rest, &a[i + 2..len], [a[i], a[i + 1]], carry);
+            [wide[i + len], wide[i + len + 1]] = carries;
         }
         let mut shifted_out = 0;
         let mut carry = 0;
@@ -103,16 +105,11 @@ impl<const N: usize> Modulus<N> {
             *high = (*high << 1) | (*low >> (LIMB_BITS - 1));
             *low = (*low << 1) | shifted_out;
             shifted_out = next;
-            let mut square = [*low];
-            let above = multiply_accumulate(&mut square, &[*limb], *limb);
-            let [square] = square;
-            let (sum, first) = square.overflowing_add(carry);
-            *low = sum;
-            // Both carries together are one bit: low and high part, and the sums so far, are below 2^(2 · LIMB_BITS).
-            let (sum, second) = high.overflowing_add(above);
-            let (sum, third) = sum.overflowing_add(Limb::from(first));
-            *high = sum;
-            carry = Limb::from(second | third);
+            let above;
+            (*low, above) = multiply_add(*limb, *limb, *low, carry);
+            let overflows;
+            (*high, overflows) = high.overflowing_add(above);
+            carry = Limb::from(overflows);
         }
         self.reduce_into(wide, out);
     }
@@ -185,18 +182,34 @@ impl<const N: usize> Modulus<N> {
     fn reduce_into(&self, wide: &mut [Limb], out: &mut [Limb; N]) {
         let len = self.len;
         let mut top = 0;
-        for i in 0..len {
-            let factor = wide[i].wrapping_mul(self.inverse);
-            let carry = multiply_accumulate(&mut wide[i..i + len], self.limbs(), factor);
-            let (sum, first) = wide[i + len].overflowing_add(carry);
-            let (sum, second) = sum.overflowing_add(top);
-            wide[i + len] = sum;
-            top = Limb::from(first | second);
+        for i in (0..len - 1).step_by(2) {
+            let first = wide[i].wrapping_mul(self.inverse);
+            // What the next limb will be once the first multiple of the modulus was added decides the second.
+            let (_, carry) = multiply_add(first, self.limbs[0], wide[i], 0);
+            let (next, _) = multiply_add(first, self.limbs[1], wide[i + 1], carry);
+            let second = next.wrapping_mul(self.inverse);
+            let carries = multiply_accumulate(&mut wide[i..i + len], self.limbs(), [first, second], 0);
+            for (sum, carry) in wide[i + len..].iter_mut().zip(carries) {
+                top = add_carries(sum, carry, top);
+            }
+        }
+        if len % 2 == 1 {
+            let factor = wide[len - 1].wrapping_mul(self.inverse);
+            let [carry, _] = multiply_accumulate(&mut wide[len - 1..2 * len - 1], self.limbs(), [factor, 0], 0);
+            top = add_carries(&mut wide[2 * len - 1], carry, top);
         }
         out[len..].zeroize();
         out[..len].copy_from_slice(&wide[len..]);
         reduce_once(&mut out[..len], top, self.limbs());
     }
+}
+
+/// `sum += carry + top`; returns the carry out of it.
+fn add_carries(sum: &mut Limb, carry: Limb, top: Limb) -> Limb {
+    let (first, overflows) = sum.overflowing_add(carry);
+    let (second, overflows_again) = first.overflowing_add(top);
+    *sum = second;
+    Limb::from(overflows | overflows_again)
 }
 
 /// Doubles a number modulo `modulus`.

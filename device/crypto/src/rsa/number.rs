@@ -1,6 +1,6 @@
 //! Numbers as little-endian slices of limbs, with operations whose time depends on the lengths only.
 
-use super::kernel::{LIMB_BITS, LIMB_BYTES, Limb};
+use super::kernel::{LIMB_BITS, LIMB_BYTES, Limb, multiply_accumulate};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// Reads a big-endian number into `out`, which is filled up with zeros. The number fits.
@@ -18,6 +18,16 @@ pub(super) fn to_bytes(number: &[Limb], out: &mut [u8]) {
         let bytes = limb.to_be_bytes();
         let from = bytes.len() - chunk.len();
         chunk.copy_from_slice(&bytes[from..]);
+    }
+}
+
+/// `out = a · b`; `out` has the length of both together.
+pub(super) fn multiply(a: &[Limb], b: &[Limb], out: &mut [Limb]) {
+    out.fill(0);
+    for (i, factor) in (0..).step_by(2).zip(b.chunks(2)) {
+        let factor = [factor[0], factor.get(1).copied().unwrap_or(0)];
+        let carries = multiply_accumulate(&mut out[i..i + a.len()], a, factor, 0);
+        out[i + a.len()..].iter_mut().zip(carries).for_each(|(limb, carry)| *limb = carry);
     }
 }
 

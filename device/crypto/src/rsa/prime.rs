@@ -10,13 +10,13 @@ use rand_core::Rng as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// Small odd primes the sieve strikes out multiples of.
-const SMALL_PRIMES: [u16; 1024] = small_primes();
+const SMALL_PRIMES: [u16; 2048] = small_primes();
 /// Odd candidates in one run of the sieve.
 const SIEVE: usize = 2048;
 
 /// The first odd primes.
-const fn small_primes() -> [u16; 1024] {
-    let mut primes = [3; 1024];
+const fn small_primes() -> [u16; 2048] {
+    let mut primes = [3; 2048];
     let mut count = 1;
     let mut candidate: u16 = 5;
     while count < primes.len() {
@@ -178,7 +178,7 @@ mod tests {
             assert!((2..*prime).take_while(|d| u32::from(*d).pow(2) <= u32::from(*prime)).all(|d| prime % d != 0));
             assert!(i == 0 || SMALL_PRIMES[i - 1] < *prime);
         }
-        assert_eq!(SMALL_PRIMES[1023], 8167);
+        assert_eq!(SMALL_PRIMES[2047], 17_881);
     }
 
     #[test]
