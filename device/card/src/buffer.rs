@@ -2,6 +2,7 @@
 
 use ferrite_proto::status::Status;
 use ferrite_store::Index;
+use zeroize::Zeroize;
 
 /// Longest response data, in bytes; a command carries one byte less at most.
 pub(crate) const MAX_DATA: usize = 65536;
@@ -16,12 +17,14 @@ pub(crate) const MAX_RESPONSE: usize = MAX_DATA + 2;
 pub struct CommandBuffer {
     bytes: [u8; MAX_COMMAND],
     len: usize,
+    /// How far the buffer has been written to.
+    reach: usize,
 }
 
 impl CommandBuffer {
     /// An empty buffer, fit for a `static`.
     pub const fn new() -> Self {
-        Self { bytes: [0; MAX_COMMAND], len: 0 }
+        Self { bytes: [0; MAX_COMMAND], len: 0, reach: 0 }
     }
 
     /// Replaces the content by a command APDU. One longer than any legal APDU is kept as an illegal, empty one: the
@@ -31,6 +34,7 @@ impl CommandBuffer {
             Some(room) => {
                 room.copy_from_slice(apdu);
                 self.len = apdu.len();
+                self.reach = self.reach.max(self.len);
             }
             None => self.len = 0,
         }
@@ -39,6 +43,12 @@ impl CommandBuffer {
     /// The command APDU.
     pub fn apdu(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Wipes the command: it may have carried a PIN.
+    pub(crate) fn wipe(&mut self) {
+        self.bytes.iter_mut().take(self.reach).for_each(Zeroize::zeroize);
+        (self.len, self.reach) = (0, 0);
     }
 
     /// Puts the collected data of a chain in front of the last part's `len` bytes of data.
@@ -51,6 +61,7 @@ impl CommandBuffer {
             return Err(Status::WRONG_LENGTH);
         }
         self.bytes.copy_within(start..end, front);
+        self.reach = self.reach.max(front.saturating_add(len));
         self.bytes.get_mut(EXTENDED_HEADER..front).ok_or(Status::WRONG_LENGTH)?.copy_from_slice(chain);
         Ok(())
     }

@@ -90,10 +90,11 @@ impl<'w, P: Platform, F: Flash> Card<'w, P, F> {
         &mut self.hsm.platform
     }
 
-    /// Answers one command APDU. The answer is response data and status word.
+    /// Answers one command APDU, and wipes it. The answer is response data and status word.
     pub fn transmit(&mut self, command: &mut CommandBuffer) -> &[u8] {
         self.hsm.platform.show(Activity::Busy);
         let answer = self.answer(command);
+        command.wipe();
         self.hsm.platform.show(self.hsm.idle_activity());
         self.exchange.deliver(answer, self.bytes)
     }

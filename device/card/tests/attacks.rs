@@ -218,3 +218,15 @@ fn a_secret_on_flash_is_never_in_the_clear() {
         assert!(!image.windows(needle.len()).any(|window| window == needle));
     }
 }
+
+#[test]
+fn a_chained_pin_works_and_is_wiped_with_its_chain() {
+    let (mut device, _) = Device::initialised();
+    device.ok(&[0x10, 0x20, 0x00, 0x81, 0x03, b'6', b'4', b'8']);
+    device.ok(&[0x00, 0x20, 0x00, 0x81, 0x03, b'2', b'1', b'9']);
+    device.ok(&update(0xCF01, 0, b"logged in"));
+    // A chain given up by a reset leaves nothing for the next command to join.
+    device.ok(&[0x10, 0x20, 0x00, 0x81, 0x03, b'6', b'4', b'8']);
+    device.card.reset();
+    assert_eq!(device.status(&[0x00, 0x20, 0x00, 0x81, 0x03, b'2', b'1', b'9']), 0x63C2);
+}

@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
+use zeroize::Zeroizing;
 
 /// Stack of the card's thread, in bytes: far more than a chip has, because unoptimised code wants it.
 const STACK: usize = 16 << 20;
@@ -105,7 +106,7 @@ impl Interface {
     /// The device is gone.
     pub fn transmit(&self, apdu: &[u8]) -> Result<Vec<u8>, Stopped> {
         let (answer, answers) = mpsc::channel();
-        let request = Request::Transmit { interface: self.id, apdu: apdu.to_vec(), answer };
+        let request = Request::Transmit { interface: self.id, apdu: Zeroizing::new(apdu.to_vec()), answer };
         self.requests.send(request).map_err(|_| Stopped)?;
         answers.recv().map_err(|_| Stopped)
     }
@@ -127,7 +128,7 @@ impl Drop for Interface {
 }
 
 enum Request {
-    Transmit { interface: u64, apdu: Vec<u8>, answer: Sender<Vec<u8>> },
+    Transmit { interface: u64, apdu: Zeroizing<Vec<u8>>, answer: Sender<Vec<u8>> },
     Reset { interface: u64 },
     Stop,
 }

@@ -15,6 +15,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use zeroize::Zeroize;
 
 /// Longest message, in bytes: extended header, 65535 bytes of data, extended Le.
 pub const MAX_MESSAGE: usize = 65544;
@@ -81,6 +82,8 @@ fn converse(mut stream: UnixStream, card: &Interface) -> io::Result<()> {
     let stopped = |stopped: Stopped| io::Error::other(stopped);
     let mut message = Vec::new();
     loop {
+        // What the last command carried may have been a PIN.
+        message.zeroize();
         frame::read::<4>(&mut stream, &mut message, MAX_MESSAGE)?;
         if message.is_empty() {
             card.reset().map_err(stopped)?;

@@ -11,6 +11,7 @@ use socket2::SockRef;
 use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::Duration;
+use zeroize::Zeroize;
 
 /// Where the driver of Debian's package listens for the card in its first slot.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:35963";
@@ -53,6 +54,8 @@ fn sit(stream: TcpStream, card: &Interface) -> io::Result<()> {
     let mut stream = stream;
     let mut message = Vec::new();
     loop {
+        // What the last command carried may have been a PIN.
+        message.zeroize();
         frame::read::<2>(&mut incoming, &mut message, usize::from(u16::MAX))?;
         match message.as_slice() {
             [GET_ATR] => frame::write::<2>(&mut stream, &ATR)?,
