@@ -3,17 +3,17 @@
 //!
 //! A record's key seals one plaintext only, so the nonce is constant.
 
-use chacha20poly1305::aead::{AeadInOut, KeyInit};
-use chacha20poly1305::{ChaCha20Poly1305, Nonce, Tag};
-use hkdf::Hkdf;
-use hmac::{Hmac, Mac as _};
-use sha2::{Digest as _, Sha256};
+use ferrite_crypto::aead;
+use ferrite_crypto::hash::Sha256Stream;
+use ferrite_crypto::kdf::{hkdf_sha256, hmac_sha256};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::object::{Error, Kind, MAX_META, Seal};
 use crate::record::{CHUNK, ERASURE_KEY};
 
+/// A record's key seals one plaintext only.
+const NONCE: [u8; 12] = [0; 12];
 /// Bytes of an AEAD tag.
 pub(crate) const TAG: usize = 16;
 /// Bytes of the MAC over the public part of a head, and of a counter.
@@ -79,10 +79,10 @@ pub(crate) struct Sealer {
 impl Sealer {
     pub(crate) fn new(root: RootKey) -> Self {
         let mut sealer = Self { content: [0; 32], mac: [0; 32], check: 0 };
-        derive(&[], &root.0, b"ferrite store content", &[], &mut sealer.content);
-        derive(&[], &root.0, b"ferrite store mac", &[], &mut sealer.mac);
+        hkdf_sha256(&[], &root.0, &[b"ferrite store content"], &mut sealer.content);
+        hkdf_sha256(&[], &root.0, &[b"ferrite store mac"], &mut sealer.mac);
         let mut check = [0; 4];
-        derive(&[], &root.0, b"ferrite store check", &[], &mut check);
+        hkdf_sha256(&[], &root.0, &[b"ferrite store check"], &mut check);
         sealer.check = u32::from_le_bytes(check);
         sealer
     }
@@ -100,12 +100,8 @@ impl Sealer {
         binding: Binding,
         aad: &[u8],
         content: &mut [u8],
-    ) -> Result<[u8; TAG], Error> {
-        let tag = self
-            .cipher(seal, seed, binding)
-            .encrypt_inout_detached(&Nonce::default(), aad, content.into())
-            .map_err(|_| Error::TooLong)?;
-        Ok(tag.into())
+    ) -> [u8; TAG] {
+        aead::seal(&self.key(seal, seed, binding), &NONCE, aad, content)
     }
 
     /// Decrypts in place.
@@ -118,19 +114,17 @@ impl Sealer {
         content: &mut [u8],
         tag: &[u8; TAG],
     ) -> Result<(), Error> {
-        self.cipher(seal, seed, binding)
-            .decrypt_inout_detached(&Nonce::default(), aad, content.into(), &Tag::from(*tag))
-            .map_err(|_| Error::Corrupt)
+        aead::open(&self.key(seal, seed, binding), &NONCE, aad, content, tag).map_err(|_| Error::Corrupt)
     }
 
-    fn cipher(&self, seal: Seal<'_>, seed: &[u8], binding: Binding) -> ChaCha20Poly1305 {
+    fn key(&self, seal: Seal<'_>, seed: &[u8], binding: Binding) -> aead::Key {
         let secret = match seal {
             Seal::Public | Seal::Device => &self.content,
             Seal::Secret(kek) => &kek.0,
         };
         let mut key = Zeroizing::new([0; 32]);
-        derive(seed, secret, b"ferrite store record", &binding.bytes(), &mut key[..]);
-        ChaCha20Poly1305::new((&*key).into())
+        hkdf_sha256(seed, secret, &[b"ferrite store record", &binding.bytes()], &mut key);
+        aead::Key::from_bytes(&key)
     }
 
     /// Authenticates the public part of a head.
@@ -148,12 +142,7 @@ impl Sealer {
     }
 
     fn mac(&self, what: &[u8], id: u16, bytes: &[u8]) -> [u8; MAC] {
-        let mut mac = keyed(&self.mac);
-        mac.update(&[what.len() as u8]);
-        mac.update(what);
-        mac.update(&id.to_le_bytes());
-        mac.update(bytes);
-        truncate(&mac.finalize().into_bytes())
+        truncate(&hmac_sha256(&self.mac, &[&[what.len() as u8], what, &id.to_le_bytes(), bytes]))
     }
 }
 
@@ -163,11 +152,11 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> Result<(), Error> {
 }
 
 /// Binds the chunks of an object together: a hash over their tags, in order.
-pub(crate) struct TagDigest(Sha256);
+pub(crate) struct TagDigest(Sha256Stream);
 
 impl TagDigest {
     pub(crate) fn new() -> Self {
-        Self(Sha256::new())
+        Self(Sha256Stream::new())
     }
 
     pub(crate) fn add(&mut self, tag: &[u8]) {
@@ -175,14 +164,8 @@ impl TagDigest {
     }
 
     pub(crate) fn finish(self) -> [u8; DIGEST] {
-        truncate(&self.0.finalize())
+        truncate(&self.0.finish())
     }
-}
-
-fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
-    let mut block = Zeroizing::new([0; 64]);
-    block[..32].copy_from_slice(key);
-    Hmac::new((&*block).into())
 }
 
 fn truncate<const N: usize>(hash: &[u8]) -> [u8; N] {
@@ -191,12 +174,4 @@ fn truncate<const N: usize>(hash: &[u8]) -> [u8; N] {
         *out = *byte;
     }
     out
-}
-
-/// HKDF-SHA-256; `out` is at most 32 bytes here, far from the limit of 8160.
-fn derive(salt: &[u8], secret: &[u8; 32], label: &[u8], context: &[u8], out: &mut [u8]) {
-    let kdf = Hkdf::<Sha256>::new(Some(salt), secret);
-    if kdf.expand_multi_info(&[label, context], out).is_err() {
-        out.fill(0);
-    }
 }

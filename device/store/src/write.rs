@@ -288,7 +288,7 @@ impl<F: Flash> Store<'_, F> {
         let seed = before.get(..seed_len(kind)).ok_or(Error::TooLong)?;
         let aad = if part == 0 { before.get(..public).ok_or(Error::TooLong)? } else { &[] };
         let binding = Binding { kind, id: object.id, part: part as u16, version: object.version };
-        let tag = self.sealer.seal(object.seal, seed, binding, aad, content)?;
+        let tag = self.sealer.seal(object.seal, seed, binding, aad, content);
         Ok((tag, put(&mut self.journal.body, end, &tag)?))
     }
 
