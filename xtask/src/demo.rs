@@ -4,7 +4,7 @@ use crate::install::{self, CLIENTS, Consent};
 use crate::run::{capture, cargo, green, grey, headline, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -279,18 +279,23 @@ impl Drop for Pcscd {
 struct Hsm(Option<Child>);
 
 impl Hsm {
+    /// Starts it with its output in a file, so that it can outlive this program, and waits until it is ready.
     fn start(state: &Path) -> Result<Self> {
-        let program = root().join("target/release/ferrite-sim");
-        let mut command = Command::new(program);
-        command.arg("--state").arg(state).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let log = state.with_extension("log");
+        let output = fs::File::create(&log).with_context(|| format!("{} cannot be written", log.display()))?;
+        let mut command = Command::new(root().join("target/release/ferrite-sim"));
+        command.arg("--state").arg(state).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let mut child = command.spawn().context("the virtual HSM does not start")?;
-        let stdout = child.stdout.take().context("no output to read")?;
-        let mut lines = BufReader::new(stdout).lines();
-        if lines.any(|line| line.is_ok_and(|line| line == "ready")) {
-            return Ok(Self(Some(child)));
+        loop {
+            let said = fs::read_to_string(&log)?;
+            if said.lines().any(|line| line == "ready") {
+                return Ok(Self(Some(child)));
+            }
+            if child.try_wait()?.is_some() {
+                bail!("the virtual HSM stopped:\n{said}");
+            }
+            sleep(Duration::from_millis(20));
         }
-        let output = child.wait_with_output()?;
-        bail!("the virtual HSM stopped:\n{}", String::from_utf8_lossy(&output.stderr));
     }
 
     fn kill(&mut self) -> Result<()> {
