@@ -259,8 +259,9 @@ impl<F: Flash> Log<F> {
         while cursor.page < self.used {
             let distance = self.used - 1 - cursor.page;
             let page = self.back(distance) * PAGE_SIZE;
+            // Every page between tail and head belongs to the log, even one whose own header was damaged: its place in
+            // the ring says which it is, and its records vouch for themselves.
             if cursor.offset < PAGE_SIZE
-                && self.is_used(distance)?
                 && let Some((address, header)) = self.record_from(page + cursor.offset)?
             {
                 cursor.offset = address - page + header.size();

@@ -188,3 +188,30 @@ fn random_images_neither_panic_nor_hang() {
         }
     }
 }
+
+#[test]
+fn a_damaged_page_header_costs_nothing_between_tail_and_head() {
+    let mut store = blank(16);
+    for id in 0..24 {
+        run(&mut store, &put(id, Kind::Secret, pattern(u64::from(id), 1000)), &mut rng()).expect("commit");
+    }
+    let flash = store.into_flash();
+    let used = flash.bytes().chunks(4096).take_while(|page| page[..3] == *b"FRT").count();
+    assert!(used > 5, "{used}");
+    for page in 1..used - 1 {
+        for offset in [0, 3, 8, 16] {
+            let mut damaged = flash.clone();
+            damaged.bytes_mut()[page * 4096 + offset] &= 0x50;
+            for id in 0..24 {
+                // Twice, because a mount mends.
+                assert_eq!(
+                    read(damaged.clone(), id, Kind::Secret),
+                    Ok(pattern(u64::from(id), 1000)),
+                    "{page} {offset}"
+                );
+            }
+            let mended = mount(damaged).into_flash();
+            assert_eq!(read(mended, 23, Kind::Secret), Ok(pattern(23, 1000)));
+        }
+    }
+}
