@@ -83,9 +83,11 @@ impl Curve {
     }
 }
 
-/// A private key. The scalars wipe themselves.
-pub enum PrivateKey {
-    /// On secp256r1.
+/// A private key. It wipes itself.
+pub struct PrivateKey(Scalar);
+
+/// A scalar of each curve.
+enum Scalar {
     P256(Zeroizing<NonZeroScalar<NistP256>>),
 }
 
@@ -124,15 +126,15 @@ impl PrivateKey {
                 let bytes: [u8; 32] = scalar.try_into().map_err(|_| Error::BadLength)?;
                 let bytes = Zeroizing::new(p256::FieldBytes::from(bytes));
                 let scalar = NonZeroScalar::from_repr(*bytes).into_option().ok_or(Error::BadKey)?;
-                Ok(PrivateKey::P256(Zeroizing::new(scalar)))
+                Ok(Self(Scalar::P256(Zeroizing::new(scalar))))
             }
         }
     }
 
     /// Writes the scalar, big-endian, and returns its length.
     pub fn to_bytes(&self, out: &mut [u8]) -> Result<usize, Error> {
-        match self {
-            PrivateKey::P256(scalar) => {
+        match &self.0 {
+            Scalar::P256(scalar) => {
                 let bytes = Zeroizing::new(<[u8; 32]>::from(p256::FieldBytes::from(**scalar)));
                 out.get_mut(..32).ok_or(Error::BadLength)?.copy_from_slice(bytes.as_ref());
                 Ok(32)
@@ -142,16 +144,16 @@ impl PrivateKey {
 
     /// The curve.
     pub fn curve(&self) -> Curve {
-        match self {
-            PrivateKey::P256(_) => Curve::P256,
+        match &self.0 {
+            Scalar::P256(_) => Curve::P256,
         }
     }
 
     /// The public point.
     pub fn public_key(&self) -> PublicPoint {
         let mut point = PublicPoint { bytes: [0; 1 + 2 * MAX_FIELD], len: 0 };
-        match self {
-            PrivateKey::P256(scalar) => {
+        match &self.0 {
+            Scalar::P256(scalar) => {
                 let encoded = p256::PublicKey::from_secret_scalar(scalar).to_sec1_point(false);
                 let encoded = encoded.as_bytes();
                 point.bytes.iter_mut().zip(encoded).for_each(|(to, from)| *to = *from);
@@ -171,8 +173,8 @@ impl PrivateKey {
 
     fn sign_with(&self, digest: &[u8], additional: &[u8]) -> Result<Signature, Error> {
         let digest = at_least_zero(digest);
-        match self {
-            PrivateKey::P256(scalar) => {
+        match &self.0 {
+            Scalar::P256(scalar) => {
                 let (signature, _) = hazmat::sign_prehashed_rfc6979::<NistP256, Sha256>(scalar, digest, additional);
                 let (r, s) = signature.split_bytes();
                 Signature::new(&r, &s)

@@ -16,7 +16,8 @@ use crate::{Error, Join};
 use kernel::{LIMB_BITS, LIMB_BYTES, Limb, multiply_accumulate};
 use montgomery::{Modulus, Number};
 use number::{
-    add, add_masked, divide, from_bytes, is_below, is_equal, multiply, reduce_once, remainder, subtract, to_bytes,
+    add, add_masked, divide_by_exponent, from_bytes, is_below, is_equal, multiply, reduce_by_exponent, reduce_once,
+    remainder_by_exponent, subtract, to_bytes,
 };
 use rand_core::CryptoRng;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
@@ -285,7 +286,7 @@ impl PrivateKey {
         let mut prime = Zeroizing::new([0; PRIME_LIMBS]);
         from_bytes(bytes, prime.as_mut());
         let top = bytes.first().copied().unwrap_or(0);
-        let has_form = top & 0x80 != 0 && prime[0] & 1 == 1 && remainder(prime.as_ref(), EXPONENT) != 1;
+        let has_form = top & 0x80 != 0 && prime[0] & 1 == 1 && remainder_by_exponent(prime.as_ref()) != 1;
         if has_form { Ok(prime) } else { Err(Error::BadKey) }
     }
 
@@ -369,11 +370,11 @@ fn half(p: &[Limb], input: &[Limb], blinding: &Blinding) -> Number<PRIME_LIMBS> 
 ///
 /// The smallest d with 65537·d = 1 + c·(p − 1) is found through c = −1/(p − 1) modulo 65537, which is a small number.
 fn private_exponent(minus_one: &[Limb], out: &mut [Limb]) {
-    let rest = u64::from(remainder(minus_one, EXPONENT));
-    let modulus = u64::from(EXPONENT);
+    let rest = u64::from(remainder_by_exponent(minus_one));
     // By Fermat: 1/x = x^(65537 − 2) = x^65535, sixteen ones in binary.
-    let inverse = (0..16).fold(1, |power, _| power * power % modulus * rest % modulus);
-    let c = modulus - inverse;
+    let reduce = |product: u64| u64::from(reduce_by_exponent(product));
+    let inverse = (0..16).fold(1, |power, _| reduce(reduce(power * power) * rest));
+    let c = u64::from(EXPONENT) - inverse;
     let (low, high) = out.split_at_mut(minus_one.len());
     low.fill(0);
     let [carry, _] = multiply_accumulate(low, minus_one, [c as Limb, 0], 0);
@@ -383,7 +384,7 @@ fn private_exponent(minus_one: &[Limb], out: &mut [Limb]) {
     one[0] = 1;
     let len = out.len();
     add(out, &one[..len]);
-    divide(out, EXPONENT);
+    divide_by_exponent(out);
 }
 
 /// `out = 1/a modulo p`, by Fermat: a^(p − 2).

@@ -1,6 +1,7 @@
 //! Numbers as little-endian slices of limbs, with operations whose time depends on the lengths only.
 
-use super::kernel::{LIMB_BITS, LIMB_BYTES, Limb, multiply_accumulate};
+use super::EXPONENT;
+use super::kernel::{LIMB_BITS, LIMB_BYTES, Limb, multiply_accumulate, multiply_add};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// Reads a big-endian number into `out`, which is filled up with zeros. The number fits.
@@ -102,35 +103,62 @@ pub(super) fn lookup<const N: usize>(table: &[[Limb; N]], index: Limb, out: &mut
     }
 }
 
-/// Remainder of a division by a small number.
-pub(super) fn remainder(number: &[Limb], divisor: u32) -> u32 {
-    let divisor = u64::from(divisor);
-    let mut rest: u64 = 0;
-    for limb in number.iter().rev() {
-        for half in halves(*limb) {
-            rest = ((rest << 32) | u64::from(half)) % divisor;
-        }
-    }
-    rest as u32
+/// Remainder of a division by a small number, which is public. Processors without a division of constant time divide in
+/// software whose time depends on the number: here the quotient is estimated with a reciprocal and corrected.
+pub(super) fn remainder(number: &[Limb], divisor: u16) -> u32 {
+    let divisor = u32::from(divisor);
+    let reciprocal = (1u64 << 32) / u64::from(divisor);
+    number.iter().rev().flat_map(|limb| digits(*limb)).fold(0, |rest, digit| {
+        let part = (rest << 16) | digit;
+        // The estimate is right or one too small.
+        let quotient = ((u64::from(part) * reciprocal) >> 32) as u32;
+        subtract_once(part.wrapping_sub(quotient.wrapping_mul(divisor)), divisor)
+    })
 }
 
-/// Divides by a small number in place, leaving the quotient.
-pub(super) fn divide(number: &mut [Limb], divisor: u32) {
-    let divisor = u64::from(divisor);
-    let mut rest: u64 = 0;
-    for limb in number.iter_mut().rev() {
-        let mut quotient: Limb = 0;
-        for half in halves(*limb) {
-            let part = (rest << 32) | u64::from(half);
-            quotient = quotient.wrapping_shl(32) | (part / divisor) as Limb;
-            rest = part % divisor;
-        }
-        *limb = quotient;
+/// Remainder of a division by 65537. 2^16 is −1 there: digits are added and subtracted in turn.
+pub(super) fn remainder_by_exponent(number: &[Limb]) -> u32 {
+    // Each of at most 256 digits is below the modulus; the sum starts high enough never to become negative.
+    let digits = number.iter().flat_map(|limb| digits(*limb).rev());
+    let (sum, _) = digits.fold((256 * EXPONENT, 0u32), |(sum, sign), digit| {
+        (sum.wrapping_add((digit ^ sign).wrapping_sub(sign)), !sign)
+    });
+    reduce_by_exponent(u64::from(sum))
+}
+
+/// A number below 2^48 modulo 65537.
+pub(super) fn reduce_by_exponent(number: u64) -> u32 {
+    let digit = |i: u32| ((number >> (16 * i)) & 0xFFFF) as u32;
+    // Between 1 and less than three times the modulus.
+    let folded = digit(0) + digit(2) + EXPONENT - digit(1);
+    subtract_once(subtract_once(folded, EXPONENT), EXPONENT)
+}
+
+/// `number − modulus` if that is not negative, otherwise the number.
+fn subtract_once(number: u32, modulus: u32) -> u32 {
+    let (lower, is_below) = number.overflowing_sub(modulus);
+    lower.wrapping_add(modulus & 0u32.wrapping_sub(u32::from(is_below)))
+}
+
+/// Divides a multiple of 65537 by it, in place. Without a remainder the quotient can be had from the low end, by
+/// multiplying with the inverse modulo 2^LIMB_BITS.
+pub(super) fn divide_by_exponent(number: &mut [Limb]) {
+    const DIVISOR: Limb = EXPONENT as Limb;
+    let mut inverse = DIVISOR;
+    for _ in 0..LIMB_BITS.ilog2() {
+        inverse = inverse.wrapping_mul((2 as Limb).wrapping_sub(DIVISOR.wrapping_mul(inverse)));
+    }
+    let mut taken = 0;
+    for limb in number {
+        let (rest, borrow) = limb.overflowing_sub(taken);
+        *limb = rest.wrapping_mul(inverse);
+        let (_, high) = multiply_add(*limb, DIVISOR, 0, 0);
+        taken = high + Limb::from(borrow);
     }
 }
 
-/// A limb's 32-bit parts, the high one first. With limbs of 32 bits there is just one.
-#[allow(clippy::useless_conversion, reason = "the limb's width depends on the target")]
-fn halves(limb: Limb) -> impl Iterator<Item = u32> {
-    (0..LIMB_BITS / 32).rev().map(move |i| (u64::from(limb) >> (32 * i)) as u32)
+/// A limb's 16-bit digits, the high one first.
+#[allow(clippy::unnecessary_cast, reason = "the limb's width depends on the target")]
+fn digits(limb: Limb) -> impl DoubleEndedIterator<Item = u32> {
+    (0..LIMB_BITS / 16).rev().map(move |i| ((limb >> (16 * i)) & 0xFFFF) as u32)
 }

@@ -3,14 +3,14 @@
 
 use super::kernel::{LIMB_BITS, Limb};
 use super::montgomery::{Modulus, Number};
-use super::number::{add, is_below, is_equal, remainder, subtract};
-use super::{EXPONENT, PRIME_LIMBS, Progress};
+use super::number::{add, is_below, is_equal, remainder, remainder_by_exponent, subtract};
+use super::{PRIME_LIMBS, Progress};
 use crate::drbg::Drbg;
 use rand_core::Rng as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// Small odd primes the sieve strikes out multiples of.
-const SMALL_PRIMES: [u16; 2048] = small_primes();
+static SMALL_PRIMES: [u16; 2048] = small_primes();
 /// Odd candidates in one run of the sieve.
 const SIEVE: usize = 2048;
 
@@ -53,11 +53,12 @@ pub(super) fn search(out: &mut [Limb], rng: &mut Drbg, progress: &dyn Progress) 
         out[len - 1] |= 0b11 << (LIMB_BITS - 2);
         out[0] |= 1;
         let mut composite = [false; SIEVE];
-        for prime in SMALL_PRIMES {
-            let prime = u32::from(prime);
+        for prime in &SMALL_PRIMES {
             // start + 2·i ≡ 0 modulo the prime, for i = −start / 2.
-            let rest = remainder(out, prime);
-            let gap = (prime - rest) % prime;
+            let rest = remainder(out, *prime);
+            let prime = u32::from(*prime);
+            // The candidate itself is no multiple of a small prime unless the rest is 0: then the gap is a whole prime.
+            let gap = if rest == 0 { 0 } else { prime - rest };
             let first = if gap.is_multiple_of(2) { gap / 2 } else { (gap + prime) / 2 };
             composite.iter_mut().skip(first as usize).step_by(prime as usize).for_each(|mark| *mark = true);
         }
@@ -73,7 +74,7 @@ pub(super) fn search(out: &mut [Limb], rng: &mut Drbg, progress: &dyn Progress) 
             distance = offset;
             progress.candidate();
             // 65537 is prime: p − 1 is coprime to it unless p ≡ 1.
-            if remainder(out, EXPONENT) != 1 && is_probable_prime(out, rng) {
+            if remainder_by_exponent(out) != 1 && is_probable_prime(out, rng) {
                 return;
             }
         }
@@ -206,6 +207,28 @@ mod tests {
         search(&mut prime, &mut rng, &());
         assert_eq!(prime[prime.len() - 1] >> (LIMB_BITS - 2), 3);
         assert!(is_probable_prime(&prime, &mut rng));
-        assert!(!are_far_apart(&prime, &prime));
+    }
+
+    /// A product of primes p and 2p − 1 with p ≡ 3 modulo 4: about a quarter of all bases call it prime.
+    #[test]
+    fn one_round_is_not_enough_and_the_rounds_made_are() {
+        let bytes = hex::decode("EF6C05F5AC8A891EEF4FC7A61A37F0CB").unwrap();
+        let mut limbs = vec![0; bytes.len() * 8 / LIMB_BITS];
+        from_bytes(&bytes, &mut limbs);
+        let mut rng = Drbg::new(&[3; 32], &[], &[]);
+        assert!((0..500).all(|_| !is_probable_prime(&limbs, &mut rng)));
+        assert_eq!([512, 768, 1024, 1536, 2048].map(rounds), [8, 8, 5, 5, 5]);
+    }
+
+    #[test]
+    fn primes_too_close_to_each_other_are_refused() {
+        let p = vec![Limb::MAX; 1024 / LIMB_BITS];
+        let mut q = p.clone();
+        assert!(!are_far_apart(&p, &q));
+        // The lower 924 bits do not count.
+        q[..924 / LIMB_BITS].fill(0);
+        assert!(!are_far_apart(&p, &q) && !are_far_apart(&q, &p));
+        *q.last_mut().unwrap() -= 1;
+        assert!(are_far_apart(&p, &q) && are_far_apart(&q, &p));
     }
 }

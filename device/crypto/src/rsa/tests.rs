@@ -170,11 +170,21 @@ proptest! {
     }
 
     #[test]
-    fn small_divisions_agree_with_num_bigint(a in proptest::collection::vec(any::<u8>(), 0..64), d in 2..u32::MAX) {
+    fn small_divisions_agree_with_num_bigint(
+        a in prop_oneof![proptest::collection::vec(any::<u8>(), 0..250), Just(vec![0xFF; 250]), Just(vec![0xFF, 0])],
+        d in prop_oneof![2..=u16::MAX, Just(u16::MAX), Just(3)],
+    ) {
         let number = BigUint::from_bytes_be(&a);
-        let mut a = limbs(&number, 64 / LIMB_BYTES);
-        prop_assert_eq!(BigUint::from(remainder(&a, d)), &number % d);
-        divide(&mut a, d);
-        prop_assert_eq!(big(&a), number / d);
+        let a = limbs(&number, PRIME_LIMBS);
+        prop_assert_eq!(BigUint::from(number::remainder(&a, d)), &number % d);
+        prop_assert_eq!(BigUint::from(remainder_by_exponent(&a)), &number % EXPONENT);
+        let mut multiple = limbs(&(&number * EXPONENT), PRIME_LIMBS);
+        divide_by_exponent(&mut multiple);
+        prop_assert_eq!(big(&multiple), number);
+    }
+
+    #[test]
+    fn products_are_reduced(a in 0..1u64 << 48) {
+        prop_assert_eq!(u64::from(reduce_by_exponent(a)), a % u64::from(EXPONENT));
     }
 }
