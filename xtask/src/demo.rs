@@ -5,6 +5,7 @@ use crate::run::{capture, cargo, green, grey, headline, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::io::{IsTerminal, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -23,6 +24,13 @@ struct Key {
     id: &'static str,
     mechanism: &'static str,
     format: &'static [&'static str],
+}
+
+impl Key {
+    /// Where the public key is kept.
+    fn public_file(&self, folder: &Folder) -> PathBuf {
+        folder.file(&format!("public-{}.der", self.id))
+    }
 }
 
 const KEYS: [Key; 2] = [
@@ -46,8 +54,9 @@ pub(crate) fn run(consent: Consent, keep: bool) -> Result<()> {
 
     let folder = Folder::new()?;
     let pcscd = Pcscd::start()?;
+    step("making sure that no other card is there", no_other_card)?;
     let mut hsm = step("switching it on, with a fresh memory", || Hsm::start(&folder.state()))?;
-    step("waiting until it sits in its reader", wait_for_card)?;
+    step("waiting until it sits in its reader", || wait_for_card(&folder.state()))?;
 
     headline("Setting it up");
     step("initialising it with a user PIN and an SO-PIN", || {
@@ -64,6 +73,11 @@ pub(crate) fn run(consent: Consent, keep: bool) -> Result<()> {
     headline("Signing a document, and checking the signatures with OpenSSL");
     fs::write(folder.file("document.txt"), "I, the undersigned, trust this device.\n")?;
     for key in &KEYS {
+        step(&format!("reading the public key: {}", key.name), || {
+            let public = key.public_file(&folder);
+            client("pkcs11-tool", &["--read-object", "--type", "pubkey", "--id", key.id, "-o", text(&public)?])
+                .map(drop)
+        })?;
         sign_and_verify(key, &folder)?;
     }
 
@@ -73,7 +87,7 @@ pub(crate) fn run(consent: Consent, keep: bool) -> Result<()> {
         wait_for_empty_reader()
     })?;
     let hsm = step("switching it on again", || Hsm::start(&folder.state()))?;
-    step("waiting until it sits in its reader", wait_for_card)?;
+    step("waiting until it sits in its reader", || wait_for_card(&folder.state()))?;
     for key in &KEYS {
         sign_and_verify(key, &folder)?;
     }
@@ -92,15 +106,15 @@ pub(crate) fn run(consent: Consent, keep: bool) -> Result<()> {
 }
 
 fn sign_and_verify(key: &Key, folder: &Folder) -> Result<()> {
-    let [document, signature, public] = ["document.txt", "signature", "public.der"].map(|name| folder.file(name));
+    let [document, signature] = ["document.txt", "signature"].map(|name| folder.file(name));
+    // The public key is the one read before the plug was pulled.
+    let public = key.public_file(folder);
     step(&format!("signing with {} ({})", key.name, key.mechanism), || {
         let (document, signature) = (text(&document)?, text(&signature)?);
         let arguments = ["--sign", "--id", key.id, "--mechanism", key.mechanism, "-i", document, "-o", signature];
         pkcs11(&[&arguments[..], key.format].concat()).map(drop)
     })?;
     step("verifying with OpenSSL", || {
-        let read = ["--read-object", "--type", "pubkey", "--id", key.id, "-o", text(&public)?];
-        client("pkcs11-tool", &read)?;
         let (public, signature, document) = (text(&public)?, text(&signature)?, text(&document)?);
         let verify = ["dgst", "-sha256", "-keyform", "DER", "-verify", public, "-signature", signature, document];
         client("openssl", &verify).map(drop)
@@ -163,14 +177,36 @@ fn pkcs11(arguments: &[&str]) -> Result<String> {
     client("pkcs11-tool", &[&["--login", "--pin", USER_PIN], arguments].concat())
 }
 
-fn wait_for_card() -> Result<()> {
+/// The demonstration initialises the card it finds, which erases it: it must find no card but its own. Looks for longer
+/// than another virtual HSM needs to come back to its reader.
+fn no_other_card() -> Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(2) {
+        let readers = capture(Command::new("opensc-tool").arg("-l"))?;
+        if let Some(reader) = readers.lines().find(|line| line.split_whitespace().nth(1) == Some("Yes")) {
+            bail!(
+                "there is a card in a reader, and the demonstration would erase it:\n{reader}\n\
+                 Remove it, or stop the virtual HSM that is running (`pgrep ferrite-sim`), and try again."
+            );
+        }
+        sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+/// Waits until the card in the reader is the HSM with this state: its serial number must be the one of that state's
+/// identity.
+fn wait_for_card(state: &Path) -> Result<()> {
+    const SELECT_RESCUE: &str = "00A4040408A0583FC19B7E4F2100";
+    let identity = fs::read(state.join("device.key")).context("the virtual HSM has no identity")?;
     let start = Instant::now();
     loop {
-        let found = capture(Command::new("opensc-tool").arg("-n"));
+        let found = capture(Command::new("opensc-tool").args(["-s", SELECT_RESCUE])).map(|answer| serial(&answer));
         match found {
-            Ok(name) if name.contains("SmartCard-HSM") => return Ok(()),
+            Ok(Some(serial)) if identity.windows(serial.len()).any(|part| part == serial) => return Ok(()),
+            Ok(Some(_)) => bail!("another virtual HSM sits in the reader; stop it (`pgrep ferrite-sim`) and try again"),
             _ if start.elapsed() < PATIENCE => sleep(Duration::from_millis(200)),
-            Ok(other) => bail!("another card sits in the reader: {}", other.trim()),
+            Ok(None) => bail!("another card sits in the reader; remove it and try again"),
             Err(error) => {
                 return Err(error.context(
                     "the card does not appear in its reader; is another virtual HSM running (`pgrep ferrite-sim`), or \
@@ -179,6 +215,16 @@ fn wait_for_card() -> Result<()> {
             }
         }
     }
+}
+
+/// The serial number in the rescue application's answer, as opensc-tool prints it: a line that ends in `90, SW2=0x00):`,
+/// then lines of hexadecimal bytes, of which the serial number is the last eight of twelve.
+fn serial(answer: &str) -> Option<[u8; 8]> {
+    let (_, bytes) = answer.split_once("SW1=0x90, SW2=0x00)")?;
+    let bytes =
+        bytes.split_whitespace().filter_map(|word| (word.len() == 2).then(|| u8::from_str_radix(word, 16).ok())?);
+    let bytes: Vec<u8> = bytes.take(12).collect();
+    bytes.get(4..)?.try_into().ok()
 }
 
 /// The smart-card service looks into its readers a few times a second: until it has noticed, a card put back would be
@@ -207,7 +253,11 @@ struct Folder {
 impl Folder {
     fn new() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("ferrite-demo-{}", std::process::id()));
-        fs::create_dir_all(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        // Not one that somebody else made, and nobody else's business.
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("{} cannot be made", path.display()))?;
         Ok(Self { path, keep: false })
     }
 
@@ -269,7 +319,12 @@ impl Pcscd {
 impl Drop for Pcscd {
     fn drop(&mut self) {
         if let Some(mut child) = self.0.take() {
-            let _ = child.kill();
+            if install::is_root() {
+                let _ = child.kill();
+            } else {
+                // It belongs to root; sudo passes the signal on.
+                let _ = Command::new("sudo").args(["kill", &child.id().to_string()]).status();
+            }
             let _ = child.wait();
         }
     }
@@ -286,6 +341,7 @@ impl Hsm {
         let mut command = Command::new(root().join("target/release/ferrite-sim"));
         command.arg("--state").arg(state).stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let mut child = command.spawn().context("the virtual HSM does not start")?;
+        let start = Instant::now();
         loop {
             let said = fs::read_to_string(&log)?;
             if said.lines().any(|line| line == "ready") {
@@ -293,6 +349,11 @@ impl Hsm {
             }
             if child.try_wait()?.is_some() {
                 bail!("the virtual HSM stopped:\n{said}");
+            }
+            if start.elapsed() > PATIENCE {
+                child.kill()?;
+                child.wait()?;
+                bail!("the virtual HSM does not get ready:\n{said}");
             }
             sleep(Duration::from_millis(20));
         }
@@ -314,5 +375,18 @@ impl Hsm {
 impl Drop for Hsm {
     fn drop(&mut self) {
         let _ = self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_serial_number_is_found_in_what_opensc_tool_prints() {
+        let answer = "Sending: 00 A4 04 04 08 A0 58 3F C1 9B 7E 4F 21 00 \nReceived (SW1=0x90, SW2=0x00):\n\
+                      03 01 06 06 01 02 03 04 05 06 07 AB ............\n";
+        assert_eq!(serial(answer), Some([1, 2, 3, 4, 5, 6, 7, 0xAB]));
+        assert_eq!(serial("Received (SW1=0x6A, SW2=0x82)"), None);
     }
 }

@@ -39,9 +39,9 @@ pub(crate) const OPENSC: Package = Package { name: "opensc", is_there: || exists
 pub(crate) const OPENSSL: Package = Package { name: "openssl", is_there: || exists("openssl") };
 /// A compiler with the sources of its library, for machines where rustup has no targets.
 pub(crate) const RUSTC_WEB: [Package; 3] = [
-    Package { name: "rustc-web", is_there: || Path::new("/usr/bin/rustc").exists() },
-    Package { name: "rust-web-src", is_there: || Path::new("/usr/src").join("rustc-web").exists() || has_sources() },
-    Package { name: "libstd-rust-web-dev", is_there: || Path::new("/usr/bin/rustc").exists() },
+    Package { name: "rustc-web", is_there: || is_installed("rustc-web") },
+    Package { name: "rust-web-src", is_there: || is_installed("rust-web-src") },
+    Package { name: "libstd-rust-web-dev", is_there: || is_installed("libstd-rust-web-dev") },
 ];
 
 /// An emulator of microcontrollers.
@@ -50,12 +50,10 @@ pub(crate) const QEMU_ARM: Package = Package { name: "qemu-system-arm", is_there
 /// What a virtual HSM and its clients need.
 pub(crate) const CLIENTS: [Package; 4] = [PCSCD, VPCD, OPENSC, OPENSSL];
 
-fn has_sources() -> bool {
-    let sysroot = Command::new("/usr/bin/rustc").args(["--print", "sysroot"]).output();
-    sysroot.is_ok_and(|output| {
-        let root = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        Path::new(&root).join("lib/rustlib/src/rust/library/core").exists()
-    })
+/// What dpkg says: Debian's ordinary compiler lies in the same place as the one wanted.
+fn is_installed(package: &str) -> bool {
+    let status = Command::new("dpkg-query").args(["-W", "-f", "${Status}", package]).output();
+    status.is_ok_and(|output| output.stdout == b"install ok installed")
 }
 
 /// Installs those of the packages that are missing.
