@@ -78,8 +78,9 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     pub(crate) fn has_identity(&mut self) -> bool {
         let Ok(key) = self.device_key() else { return false };
         let mut buffer = [0; MAX_DEVICE_CERTIFICATE];
+        let Ok(public_key) = key.public_key() else { return false };
         self.first_certificate(&mut buffer).is_some_and(|certificate| {
-            matches!(certificate.body.public_key, PublicKey::Ec { point, .. } if point == key.public_key().as_ref())
+            matches!(certificate.body.public_key, PublicKey::Ec { point, .. } if point == public_key.as_ref())
         })
     }
 
@@ -164,7 +165,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
                 PublicKey::Rsa { modulus: modulus.get(..len).unwrap_or_default(), exponent: &[1, 0, 1] }
             }
             Key::Ec(key) => {
-                point = key.public_key();
+                point = key.public_key().map_err(error::crypto)?;
                 PublicKey::Ec { domain: Some(domain_parameters(key.curve())), point: point.as_ref() }
             }
         };
@@ -190,6 +191,6 @@ fn domain_parameters(curve: ec::Curve) -> DomainParameters<'static> {
         b: domain.b,
         generator: domain.generator,
         order: domain.order,
-        cofactor: domain.cofactor,
+        cofactor: 1,
     }
 }

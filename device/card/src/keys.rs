@@ -142,8 +142,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
                 let len = rsa::ModulusLen::new(bits).ok_or(Status::WRONG_DATA)?;
                 Key::Rsa(rsa::PrivateKey::generate(len, rng, &mut self.platform, &()).map_err(error::crypto)?)
             }
-            KeyAlgorithm::Ec { prime, a, .. } => {
-                let curve = ec::Curve::from_domain(prime, a).ok_or(Status::FUNCTION_NOT_SUPPORTED)?;
+            KeyAlgorithm::Ec { prime, a, b } => {
+                let curve = ec::Curve::from_domain(prime, a, b).ok_or(Status::FUNCTION_NOT_SUPPORTED)?;
                 Key::Ec(ec::PrivateKey::generate(curve, rng))
             }
         };

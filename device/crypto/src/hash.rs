@@ -1,8 +1,8 @@
 //! Hash functions (FIPS 180-4) and the DigestInfo that names them (RFC 8017 §9.2).
 
+use crate::Bytes;
 use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
-use zeroize::Zeroize;
 
 /// A hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,24 +22,8 @@ pub enum Hash {
 /// Longest digest, in bytes.
 pub const MAX_DIGEST: usize = 64;
 
-/// A digest of up to [`MAX_DIGEST`] bytes.
-#[derive(Clone)]
-pub struct Digest {
-    bytes: [u8; MAX_DIGEST],
-    len: usize,
-}
-
-impl AsRef<[u8]> for Digest {
-    fn as_ref(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
-}
-
-impl Drop for Digest {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
-    }
-}
+/// A digest.
+pub type Digest = Bytes<MAX_DIGEST>;
 
 /// What is known of each hash function: output length in bytes, and the DER of its DigestInfo up to the digest, with
 /// NULL parameters.
@@ -109,10 +93,7 @@ impl Hash {
         fn run<D: sha2::Digest>(parts: &[&[u8]]) -> Digest {
             let mut state = D::new();
             parts.iter().for_each(|part| state.update(part));
-            let output = state.finalize();
-            let mut digest = Digest { bytes: [0; MAX_DIGEST], len: output.len() };
-            digest.bytes.iter_mut().zip(&output).for_each(|(to, from)| *to = *from);
-            digest
+            Digest::filled(&state.finalize())
         }
         match self {
             Hash::Sha1 => run::<Sha1>(parts),

@@ -2,8 +2,10 @@
 //!
 //! | module | what it is | standard |
 //! |---|---|---|
-//! | [`rsa`] | key generation, private operation, signatures | RFC 8017, FIPS 186-5 |
-//! | [`ec`] | curves as a table, keys, ECDSA | FIPS 186-5, SEC 1, RFC 6979 |
+//! | [`rsa`] | key generation, private operation, signatures, decryption | RFC 8017, FIPS 186-5 |
+//! | [`ec`] | Weierstrass curves as a table, keys, ECDSA, ECDH | FIPS 186-5, SEC 1, SEC 2, RFC 5639, RFC 6979 |
+//! | [`edwards`] | Ed25519 and Ed448 | RFC 8032 |
+//! | [`montgomery`] | X25519 and X448 | RFC 7748 |
 //! | [`hash`] | SHA-1 and SHA-2, DigestInfo | FIPS 180-4, RFC 8017 §9.2 |
 //! | [`kdf`] | HMAC and HKDF | RFC 2104, RFC 5869 |
 //! | [`aead`] | ChaCha20-Poly1305 | RFC 8439 |
@@ -16,15 +18,22 @@
 extern crate std;
 
 pub mod aead;
+mod bytes;
 pub mod drbg;
 pub mod ec;
+pub mod edwards;
 pub mod entropy;
 pub mod hash;
 mod join;
 pub mod kdf;
+pub mod montgomery;
+pub mod okp;
 pub mod pin;
 pub mod rsa;
+#[cfg(test)]
+mod wycheproof;
 
+pub use bytes::Bytes;
 pub use join::{Join, Sequential};
 
 /// Why an operation failed. Nothing in it depends on a secret.
@@ -36,6 +45,8 @@ pub enum Error {
     BadLength,
     /// A signature or authentication tag does not match.
     BadSignature,
+    /// What a cryptogram decrypts to is not padded as it should be.
+    BadPadding,
     /// An input is out of range, such as a number not below the modulus.
     OutOfRange,
     /// The result did not pass its check; nothing was released.

@@ -7,11 +7,11 @@
 mod kernel;
 mod montgomery;
 mod number;
-mod padding;
+pub(crate) mod padding;
 mod prime;
+mod schemes;
 
 use crate::drbg::Drbg;
-use crate::hash::{Hash, MAX_DIGEST};
 use crate::{Error, Join};
 use kernel::{LIMB_BITS, LIMB_BYTES, Limb, multiply_accumulate};
 use montgomery::{Modulus, Number};
@@ -193,67 +193,6 @@ impl PrivateKey {
             return Ok(());
         }
         Err(Error::Fault)
-    }
-
-    /// RSASSA-PKCS1-v1_5 over a digest (RFC 8017 §8.2). Returns the signature's length.
-    pub fn sign_pkcs1_digest(
-        &self,
-        hash: Hash,
-        digest: &[u8],
-        out: &mut [u8],
-        rng: &mut impl CryptoRng,
-        join: &mut impl Join,
-    ) -> Result<usize, Error> {
-        if digest.len() != hash.digest_len() {
-            return Err(Error::BadLength);
-        }
-        self.sign_block(out, rng, join, |block, _| padding::pkcs1([hash.digest_info_prefix(), digest], block))
-    }
-
-    /// RSASSA-PKCS1-v1_5 over a DigestInfo, or whatever stands for it, of up to 11 bytes less than the modulus.
-    pub fn sign_pkcs1_prepared(
-        &self,
-        digest_info: &[u8],
-        out: &mut [u8],
-        rng: &mut impl CryptoRng,
-        join: &mut impl Join,
-    ) -> Result<usize, Error> {
-        self.sign_block(out, rng, join, |block, _| padding::pkcs1([digest_info, &[]], block))
-    }
-
-    /// RSASSA-PSS over a digest (RFC 8017 §8.1): MGF1 with the same hash; the salt has the hash's length, or up to two
-    /// bytes less if that does not fit.
-    pub fn sign_pss(
-        &self,
-        hash: Hash,
-        digest: &[u8],
-        out: &mut [u8],
-        rng: &mut impl CryptoRng,
-        join: &mut impl Join,
-    ) -> Result<usize, Error> {
-        if digest.len() != hash.digest_len() {
-            return Err(Error::BadLength);
-        }
-        let salt_len = padding::pss_salt_len(hash, usize::from(self.len.bits())).ok_or(Error::OutOfRange)?;
-        self.sign_block(out, rng, join, |block, rng| {
-            let mut salt = [0; MAX_DIGEST];
-            let salt = &mut salt[..salt_len];
-            rng.fill_bytes(salt);
-            padding::pss(hash, digest, salt, block)
-        })
-    }
-
-    fn sign_block<R: CryptoRng>(
-        &self,
-        out: &mut [u8],
-        rng: &mut R,
-        join: &mut impl Join,
-        encode: impl FnOnce(&mut [u8], &mut R) -> Result<(), Error>,
-    ) -> Result<usize, Error> {
-        let block = out.get_mut(..self.len()).ok_or(Error::BadLength)?;
-        encode(block, rng)?;
-        self.private_operation(block, rng, join)?;
-        Ok(block.len())
     }
 
     /// Garner's recombination: q-part + q · ((p-part − q-part) / q modulo p).

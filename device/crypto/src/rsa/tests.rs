@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::Sequential;
+use crate::hash::Hash;
 use num_bigint::BigUint;
 use proptest::prelude::*;
 use rsa::signature::hazmat::PrehashVerifier;
