@@ -1,7 +1,7 @@
 //! Latency of APDUs through the whole card, in-process, with flash in RAM.
 
 use ferrite_card::{
-    Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, PlatformKind, Presence,
+    Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence,
     UserPresence, Workspace,
 };
 use ferrite_crypto::Join;
@@ -50,6 +50,12 @@ impl Identity for Bench {
 
 impl Indicator for Bench {
     fn show(&mut self, _: Activity) {}
+}
+
+impl Observer for Bench {
+    type Progress = ();
+
+    fn progress(&mut self) {}
 }
 
 impl Join for Bench {

@@ -15,6 +15,8 @@ use crate::tlv::{Full, Malformed, Reader, Split, Tag, Writer, split};
 pub const OID_TA_RSA_V1_5_SHA_256: [u8; 10] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x02, 0x01, 0x02];
 /// id-TA-ECDSA-SHA-256, for keys on every Weierstrass curve.
 pub const OID_TA_ECDSA_SHA_256: [u8; 10] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x02, 0x02, 0x03];
+/// id-RI-ECDH-SHA-256, for keys on curves 25519 and 448 in Montgomery or Edwards form.
+pub const OID_RI_ECDH_SHA_256: [u8; 10] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x05, 0x02, 0x03];
 
 const CERTIFICATE: u16 = 0x7F21;
 const BODY: u16 = 0x7F4E;
@@ -63,6 +65,17 @@ pub enum PublicKey<'a> {
         domain: Option<DomainParameters<'a>>,
         /// Tag 86: the public point, uncompressed.
         point: &'a [u8],
+    },
+    /// A key on a curve in Montgomery or Edwards form (RFC 7748, RFC 8032).
+    Okp {
+        /// Tag 81: the prime, big-endian.
+        prime: &'a [u8],
+        /// Tag 82: the order of the base point, big-endian.
+        order: &'a [u8],
+        /// Tag 83: the base point, little-endian, which tells the form.
+        base: &'a [u8],
+        /// Tag 84: the public key as the RFC encodes it.
+        key: &'a [u8],
     },
 }
 
@@ -175,6 +188,9 @@ impl<'a> PublicKey<'a> {
                     w.put(0x87, &[domain.cofactor]);
                 }
             }
+            PublicKey::Okp { prime, order, base, key } => {
+                w.put(OID, &OID_RI_ECDH_SHA_256).put(0x81, prime).put(0x82, order).put(0x83, base).put(0x84, key);
+            }
         }
     }
 
@@ -183,6 +199,12 @@ impl<'a> PublicKey<'a> {
         let oid = reader.expect(Tag(OID))?;
         if oid == OID_TA_RSA_V1_5_SHA_256 {
             return Ok(PublicKey::Rsa { modulus: reader.expect(Tag(0x81))?, exponent: reader.expect(Tag(0x82))? });
+        }
+        if oid == OID_RI_ECDH_SHA_256 {
+            let prime = reader.expect(Tag(0x81))?;
+            let order = reader.expect(Tag(0x82))?;
+            let base = reader.expect(Tag(0x83))?;
+            return Ok(PublicKey::Okp { prime, order, base, key: reader.expect(Tag(0x84))? });
         }
         if oid != OID_TA_ECDSA_SHA_256 {
             return Err(Malformed);
@@ -333,6 +355,19 @@ mod tests {
         let outer_len = write_outer_car(b"DEVICE00001", &mut outer).unwrap();
         assert_eq!(request.signed, [certificate, &outer[..outer_len]].concat());
         assert_eq!(Certificate::parse(&c[..len]).unwrap().0.encoded, certificate);
+    }
+
+    #[test]
+    fn a_key_in_montgomery_form_is_read_back() {
+        let public_key = PublicKey::Okp { prime: &[0x7F; 32], order: &[0x10; 32], base: &[9; 32], key: &[5; 32] };
+        let body =
+            Body { car: b"UTCA00001", public_key, chr: b"UTTEST00001", role: None, validity: None, extensions: None };
+        let (mut tlv, mut out) = ([0; 300], [0; 400]);
+        let len = body.write(&mut tlv).unwrap();
+        // The template as on the wire (specification part 1 §5.9).
+        assert!(tlv.windows(4).any(|window| window == [0x7F, 0x49, 0x81, 0x94]));
+        let len = write_certificate(&tlv[..len], &[0; 64], &mut out).unwrap();
+        assert_eq!(Certificate::parse(&out[..len]).unwrap().0.body, body);
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use core::time::Duration;
 use cortex_m_rt::entry;
 use cortex_m_semihosting::{debug, hprintln};
 use ferrite_card::{
-    Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, PlatformKind, Presence,
+    Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence,
     UserPresence, Workspace,
 };
 use ferrite_crypto::Join;
@@ -101,6 +101,12 @@ impl Identity for Chip {
 
 impl Indicator for Chip {
     fn show(&mut self, _: Activity) {}
+}
+
+impl Observer for Chip {
+    type Progress = ();
+
+    fn progress(&mut self) {}
 }
 
 impl Join for Chip {

@@ -43,6 +43,8 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Instruction::GetChallenge, Who::Anyone, false),
     rule(Instruction::GenerateKeyPair, Who::User, true),
     rule(Instruction::Sign, Who::User, true),
+    rule(Instruction::Decipher, Who::User, true),
+    rule(Instruction::DeriveKey, Who::User, true),
     rule(Instruction::KeyDomain, Who::Anyone, false),
     rule(Instruction::PublicKeyAuthentication, Who::Anyone, false),
 ];

@@ -112,6 +112,8 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             Command::GetChallenge { len } => self.get_challenge(usize::from(len), response),
             Command::GenerateKeyPair { key, request } => self.generate_key_pair(key, &request, response),
             Command::Sign { key, algorithm, data } => self.sign(key, algorithm, data, response),
+            Command::Decipher { key, algorithm, data } => self.decipher(key, algorithm, data, response),
+            Command::DeriveKey { source, target, tweak } => self.derive_key(source, target, tweak),
             Command::KeyDomainStatus { domain } => self.key_domain_status(domain, response),
             Command::PublicKeyAuthenticationStatus { slot } => self.pka_status(slot, response),
         }

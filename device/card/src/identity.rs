@@ -6,12 +6,12 @@
 
 use crate::error;
 use crate::hsm::Hsm;
-use crate::keys::{self, Key, KeyKind};
+use crate::key::{Key, KeyKind};
 use crate::objects::object;
 use crate::platform::Platform;
 use crate::response::Response;
 use ferrite_crypto::{ec, hash::Hash, kdf};
-use ferrite_proto::cvc::{self, Body, DomainParameters, PublicKey, Validity};
+use ferrite_proto::cvc::{self, Body, PublicKey, Validity};
 use ferrite_proto::fid::{FileId, KeyId};
 use ferrite_proto::status::Status;
 use ferrite_store::{Flash, Seal};
@@ -54,7 +54,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let len = self.storage.open()?.read(id, Seal::Device, 0, stored.as_mut()).map_err(error::storage)?;
         match Key::load(KeyKind::Ec, stored.get(..len).unwrap_or_default())? {
             Key::Ec(key) => Ok(key),
-            Key::Rsa(_) => Err(Status::EXECUTION),
+            _ => Err(Status::EXECUTION),
         }
     }
 
@@ -157,40 +157,16 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         validity: Option<Validity>,
         out: &mut [u8],
     ) -> Result<usize, Status> {
-        let mut modulus = [0; ferrite_crypto::rsa::MAX_MODULUS];
-        let point;
-        let public_key = match key {
-            Key::Rsa(key) => {
-                let len = key.modulus(&mut modulus).map_err(error::crypto)?;
-                PublicKey::Rsa { modulus: modulus.get(..len).unwrap_or_default(), exponent: &[1, 0, 1] }
-            }
-            Key::Ec(key) => {
-                point = key.public_key().map_err(error::crypto)?;
-                PublicKey::Ec { domain: Some(domain_parameters(key.curve())), point: point.as_ref() }
-            }
-        };
-        let body =
-            Body { car, public_key, chr, role: validity.map(|_| cvc::Role::SELF_ISSUED), validity, extensions: None };
+        let public_key = key.public_key()?;
+        let role = validity.map(|_| cvc::Role::SELF_ISSUED);
+        let body = Body { car, public_key: public_key.as_cvc(), chr, role, validity, extensions: None };
         let mut body_tlv = [0; MAX_BODY];
         let len = body.write(&mut body_tlv).map_err(|_| Status::INTERNAL)?;
         let body_tlv = body_tlv.get(..len).unwrap_or_default();
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
         let mut signature = [0; MAX_SIGNATURE];
-        let len = keys::sign_body(key, body_tlv, &mut signature, rng, &mut self.platform)?;
+        let len = key.sign_body(body_tlv, &mut signature, rng, &mut self.platform)?;
         let signature = signature.get(..len).unwrap_or_default();
         cvc::write_certificate(body_tlv, signature, out).map_err(|_| Status::INTERNAL)
-    }
-}
-
-/// A curve's domain parameters in the form certificates carry.
-fn domain_parameters(curve: ec::Curve) -> DomainParameters<'static> {
-    let domain = curve.domain();
-    DomainParameters {
-        prime: domain.prime,
-        a: domain.a,
-        b: domain.b,
-        generator: domain.generator,
-        order: domain.order,
-        cofactor: 1,
     }
 }

@@ -24,6 +24,8 @@ use ferrite_store::Flash;
 mod access;
 mod buffer;
 mod config;
+mod decipher;
+mod derive;
 mod error;
 mod exchange;
 mod files;
@@ -31,6 +33,7 @@ mod hierarchy;
 mod hsm;
 mod identity;
 mod initialize;
+mod key;
 mod keys;
 mod objects;
 mod pin;
@@ -47,7 +50,8 @@ use response::Response;
 
 pub use buffer::{CommandBuffer, Workspace};
 pub use platform::{
-    Activity, Clock, Entropy, EntropyError, Identity, Indicator, Platform, PlatformKind, Presence, UserPresence,
+    Activity, Clock, Entropy, EntropyError, Identity, Indicator, Observer, Platform, PlatformKind, Presence,
+    UserPresence,
 };
 
 /// Answer to reset of the card: the one by which OpenSC recognises a SmartCard-HSM (specification part 1 §1.1).

@@ -6,7 +6,7 @@ use crate::error;
 use crate::files::{self, FileRule};
 use crate::hierarchy::Role;
 use crate::hsm::Hsm;
-use crate::keys::KeyMeta;
+use crate::key::KeyMeta;
 use crate::platform::Platform;
 use crate::response::Response;
 use ferrite_proto::command::Target;

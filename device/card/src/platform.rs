@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use ferrite_crypto::Join;
+use ferrite_crypto::rsa::Progress;
 
 /// The entropy source failed its health tests or the hardware reports a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,15 @@ pub trait Indicator {
     fn show(&mut self, activity: Activity);
 }
 
+/// Somebody who wants to know how far long work is: an indicator, or a tool that shows a bar.
+pub trait Observer {
+    /// What the workers of a key generation report to, from either of them, while it lasts.
+    type Progress: Progress;
+
+    /// A new key generation begins.
+    fn progress(&mut self) -> Self::Progress;
+}
+
 /// Everything the card needs of its surroundings, except flash, which the store owns.
-pub trait Platform: Entropy + Clock + UserPresence + Identity + Indicator + Join {}
-impl<T: Entropy + Clock + UserPresence + Identity + Indicator + Join> Platform for T {}
+pub trait Platform: Entropy + Clock + UserPresence + Identity + Indicator + Observer + Join {}
+impl<T: Entropy + Clock + UserPresence + Identity + Indicator + Observer + Join> Platform for T {}

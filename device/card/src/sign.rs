@@ -2,8 +2,8 @@
 
 use crate::error;
 use crate::hsm::Hsm;
-use crate::keys::{Key, KeyMeta};
-use crate::objects::object;
+use crate::key::Key;
+use crate::keys::{CountsFailures, Use};
 use crate::platform::Platform;
 use crate::response::Response;
 use ferrite_crypto::hash::Hash;
@@ -25,65 +25,51 @@ enum Scheme {
     RsaPssDigest,
     /// PSS over a message.
     RsaPss(Hash),
-    /// ECDSA over a digest.
+    /// ECDSA over a digest, EdDSA over a message.
     Ecdsa,
     /// ECDSA over a message.
     EcdsaHashed(Hash),
 }
 
+impl CountsFailures for Scheme {}
+
 /// Every algorithm of SIGN (specification part 2 §1.1).
-const SCHEMES: [(u8, Scheme); 19] = [
-    (0x20, Scheme::RsaRaw),
-    (0x30, Scheme::RsaPkcs1Prepared),
-    (0x31, Scheme::RsaPkcs1(Hash::Sha1)),
-    (0x32, Scheme::RsaPkcs1(Hash::Sha224)),
-    (0x33, Scheme::RsaPkcs1(Hash::Sha256)),
-    (0x34, Scheme::RsaPkcs1(Hash::Sha384)),
-    (0x35, Scheme::RsaPkcs1(Hash::Sha512)),
-    (0x40, Scheme::RsaPssDigest),
-    (0x41, Scheme::RsaPss(Hash::Sha1)),
-    (0x42, Scheme::RsaPss(Hash::Sha224)),
-    (0x43, Scheme::RsaPss(Hash::Sha256)),
-    (0x44, Scheme::RsaPss(Hash::Sha384)),
-    (0x45, Scheme::RsaPss(Hash::Sha512)),
-    (0x70, Scheme::Ecdsa),
-    (0x71, Scheme::EcdsaHashed(Hash::Sha1)),
-    (0x72, Scheme::EcdsaHashed(Hash::Sha224)),
-    (0x73, Scheme::EcdsaHashed(Hash::Sha256)),
-    (0x74, Scheme::EcdsaHashed(Hash::Sha384)),
-    (0x75, Scheme::EcdsaHashed(Hash::Sha512)),
+const SCHEMES: [(AlgorithmId, Scheme); 19] = [
+    (AlgorithmId::RSA_RAW, Scheme::RsaRaw),
+    (AlgorithmId::RSA_PKCS1, Scheme::RsaPkcs1Prepared),
+    (AlgorithmId::RSA_PKCS1_SHA1, Scheme::RsaPkcs1(Hash::Sha1)),
+    (AlgorithmId::RSA_PKCS1_SHA224, Scheme::RsaPkcs1(Hash::Sha224)),
+    (AlgorithmId::RSA_PKCS1_SHA256, Scheme::RsaPkcs1(Hash::Sha256)),
+    (AlgorithmId::RSA_PKCS1_SHA384, Scheme::RsaPkcs1(Hash::Sha384)),
+    (AlgorithmId::RSA_PKCS1_SHA512, Scheme::RsaPkcs1(Hash::Sha512)),
+    (AlgorithmId::RSA_PSS, Scheme::RsaPssDigest),
+    (AlgorithmId::RSA_PSS_SHA1, Scheme::RsaPss(Hash::Sha1)),
+    (AlgorithmId::RSA_PSS_SHA224, Scheme::RsaPss(Hash::Sha224)),
+    (AlgorithmId::RSA_PSS_SHA256, Scheme::RsaPss(Hash::Sha256)),
+    (AlgorithmId::RSA_PSS_SHA384, Scheme::RsaPss(Hash::Sha384)),
+    (AlgorithmId::RSA_PSS_SHA512, Scheme::RsaPss(Hash::Sha512)),
+    (AlgorithmId::ECDSA, Scheme::Ecdsa),
+    (AlgorithmId::ECDSA_SHA1, Scheme::EcdsaHashed(Hash::Sha1)),
+    (AlgorithmId::ECDSA_SHA224, Scheme::EcdsaHashed(Hash::Sha224)),
+    (AlgorithmId::ECDSA_SHA256, Scheme::EcdsaHashed(Hash::Sha256)),
+    (AlgorithmId::ECDSA_SHA384, Scheme::EcdsaHashed(Hash::Sha384)),
+    (AlgorithmId::ECDSA_SHA512, Scheme::EcdsaHashed(Hash::Sha512)),
 ];
 
 impl<P: Platform, F: Flash> Hsm<'_, P, F> {
-    /// SIGN. The use counter goes down, durably, before the signature leaves.
+    /// SIGN.
     pub(crate) fn sign(
         &mut self,
-        id: KeyId,
+        key: KeyId,
         algorithm: AlgorithmId,
         data: &[u8],
         response: &mut Response<'_>,
     ) -> Result<(), Status> {
-        let info = self.storage.open()?.info(object(id.key())).map_err(error::storage)?.ok_or(Status::NOT_FOUND)?;
-        // The device key attests other keys; signing a host's data with it would forge attestations (D10).
-        if id == KeyId::DEVICE {
-            return Err(Status::CONDITIONS);
-        }
-        let meta = KeyMeta::parse(&info.meta).ok_or(Status::MEMORY_FAILURE)?;
-        if info.counter == Some(0) {
-            return Err(Status::FULL);
-        }
-        if !meta.allows(algorithm.0) {
-            return Err(Status::CONDITIONS);
-        }
-        let scheme = SCHEMES.iter().find(|(byte, _)| *byte == algorithm.0).ok_or(Status::WRONG_P1P2)?.1;
-        self.confirm_presence(Instruction::Sign, Status::PRESENCE)?;
-        let key = self.open_key(id, meta.kind)?;
-        self.signature(&key, scheme, data, response)?;
-        if let Some(counter) = info.counter {
-            let left = counter.saturating_sub(1);
-            self.storage.open()?.count(object(id.key()), left).map_err(error::storage)?;
-        }
-        Ok(())
+        let scheme = SCHEMES.iter().find(|(byte, _)| *byte == algorithm).map(|(_, scheme)| *scheme);
+        let scheme = scheme.ok_or(Status::WRONG_P1P2);
+        self.use_key(Use { key, algorithm, instruction: Instruction::Sign, scheme }, |hsm, opened, scheme| {
+            hsm.signature(&opened.key, scheme, data, response)
+        })
     }
 
     fn signature(&mut self, key: &Key, scheme: Scheme, data: &[u8], response: &mut Response<'_>) -> Result<(), Status> {
@@ -117,9 +103,12 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             (Key::Ec(key), Scheme::EcdsaHashed(hash)) => {
                 key.sign(hash.digest(&[data]).as_ref(), rng).and_then(|signature| signature.to_der(out))
             }
+            (Key::Edwards(key), Scheme::Ecdsa) => key.sign(data).and_then(|signature| signature.write(out)),
+            (Key::Edwards(_), Scheme::EcdsaHashed(_)) => return Err(Status::WRONG_P1P2),
             (Key::Rsa(_), Scheme::Ecdsa | Scheme::EcdsaHashed(_))
+            | (Key::Montgomery(_), _)
             | (
-                Key::Ec(_),
+                Key::Ec(_) | Key::Edwards(_),
                 Scheme::RsaRaw
                 | Scheme::RsaPkcs1Prepared
                 | Scheme::RsaPkcs1(_)

@@ -1,6 +1,6 @@
 //! The card in a thread of its own, and the interfaces that talk to it in turn.
 
-use crate::platform::{HostPlatform, PresencePolicy};
+use crate::platform::{Candidates, HostPlatform, PresencePolicy};
 use crate::state::{StateDir, StateError};
 use crate::trace;
 use ferrite_card::{Card, CommandBuffer, Workspace};
@@ -42,6 +42,7 @@ pub struct VirtualDevice {
     requests: Sender<Request>,
     worker: Mutex<Option<JoinHandle<()>>>,
     interfaces: AtomicU64,
+    candidates: Candidates,
 }
 
 impl VirtualDevice {
@@ -52,12 +53,14 @@ impl VirtualDevice {
     pub fn open(dir: &Path, options: Options) -> Result<Self, StateError> {
         let state = StateDir::open(dir)?;
         let (requests, inbox) = mpsc::channel();
+        let candidates = Candidates::default();
+        let watched = candidates.clone();
         let worker = thread::Builder::new()
             .name("card".into())
             .stack_size(STACK)
-            .spawn(move || run(state, options, &inbox))
+            .spawn(move || run(state, options, watched, &inbox))
             .map_err(|error| StateError::Io(dir.to_owned(), error))?;
-        Ok(Self { requests, worker: Mutex::new(Some(worker)), interfaces: AtomicU64::new(0) })
+        Ok(Self { requests, worker: Mutex::new(Some(worker)), interfaces: AtomicU64::new(0), candidates })
     }
 
     /// A new interface of the device.
@@ -69,6 +72,12 @@ impl VirtualDevice {
     /// Whether the card still answers.
     pub fn is_running(&self) -> bool {
         self.worker().as_ref().is_some_and(|worker| !worker.is_finished())
+    }
+
+    /// Progress of a key generation that runs, or of the last one: how many candidates for primes were tested. A prime of
+    /// an RSA-2048 key takes some fifty on average, after sieving; chance decides.
+    pub fn candidates_tested(&self) -> u64 {
+        self.candidates.tested()
     }
 
     /// Finishes the running command, stops the card and closes the state directory.
@@ -133,11 +142,12 @@ enum Request {
     Stop,
 }
 
-fn run(state: StateDir, options: Options, inbox: &Receiver<Request>) {
+fn run(state: StateDir, options: Options, candidates: Candidates, inbox: &Receiver<Request>) {
     let StateDir { flash, key, lock: _lock } = state;
     let mut workspace = Box::new(Workspace::new());
     let mut command = Box::new(CommandBuffer::new());
-    let mut card = Card::new(HostPlatform::new(key, options.presence, options.log), flash, &mut workspace);
+    let platform = HostPlatform::new(key, options.presence, options.log, candidates);
+    let mut card = Card::new(platform, flash, &mut workspace);
     // The interface that has the session.
     let mut owner = None;
     while let Ok(request) = inbox.recv() {

@@ -18,5 +18,5 @@ pub mod vpcd;
 pub use device::{Interface, Options, Stopped, VirtualDevice};
 pub use flash::FileFlash;
 pub use identity::DeviceKey;
-pub use platform::{HostPlatform, PresencePolicy};
+pub use platform::PresencePolicy;
 pub use state::{FLASH_SIZE, StateDir, StateError};

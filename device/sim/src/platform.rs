@@ -1,9 +1,14 @@
 //! What the card needs of its surroundings, on a PC.
 
 use crate::identity::DeviceKey;
-use ferrite_card::{Activity, Clock, Entropy, EntropyError, Identity, Indicator, PlatformKind, Presence, UserPresence};
+use ferrite_card::{
+    Activity, Clock, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence, UserPresence,
+};
 use ferrite_crypto::Join;
+use ferrite_crypto::rsa::Progress;
 use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -20,19 +25,36 @@ pub enum PresencePolicy {
 }
 
 /// The platform of a virtual device.
-pub struct HostPlatform {
+pub(crate) struct HostPlatform {
     key: DeviceKey,
     start: Instant,
     button: Button,
     indicator: Option<TerminalIndicator>,
+    candidates: Candidates,
+}
+
+/// How many candidates for primes the last key generation has tested so far, for whoever wants to watch.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Candidates(Arc<AtomicU64>);
+
+impl Candidates {
+    pub(crate) fn tested(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Progress for Candidates {
+    fn candidate(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl HostPlatform {
     /// A platform with this identity. `lines` shows what the indicator shows as one line for each change; otherwise it
     /// is shown in place if standard error is a terminal.
-    pub fn new(key: DeviceKey, presence: PresencePolicy, lines: bool) -> Self {
+    pub(crate) fn new(key: DeviceKey, presence: PresencePolicy, lines: bool, candidates: Candidates) -> Self {
         let indicator = (lines || std::io::stderr().is_terminal()).then_some(TerminalIndicator { lines, last: None });
-        Self { key, start: Instant::now(), button: Button::new(presence), indicator }
+        Self { key, start: Instant::now(), button: Button::new(presence), indicator, candidates }
     }
 }
 
@@ -73,6 +95,15 @@ impl Indicator for HostPlatform {
         if let Some(indicator) = &mut self.indicator {
             indicator.show(activity);
         }
+    }
+}
+
+impl Observer for HostPlatform {
+    type Progress = Candidates;
+
+    fn progress(&mut self) -> Candidates {
+        self.candidates.0.store(0, Ordering::Relaxed);
+        self.candidates.clone()
     }
 }
 
@@ -174,7 +205,7 @@ mod tests {
     use super::*;
 
     fn platform(presence: PresencePolicy) -> HostPlatform {
-        HostPlatform::new(DeviceKey::generate().expect("random numbers"), presence, false)
+        HostPlatform::new(DeviceKey::generate().expect("random numbers"), presence, false, Candidates::default())
     }
 
     #[test]

@@ -34,7 +34,11 @@ algorithms! {
     RSA_RAW = 0x20, "RSA signature, padded by the host";
     RSA_DECRYPT_RAW = 0x21, "RSA decryption, raw";
     RSA_DECRYPT_PKCS1 = 0x22, "RSA decryption, PKCS#1 v1.5";
-    RSA_DECRYPT_OAEP = 0x23, "RSA decryption, OAEP";
+    RSA_DECRYPT_OAEP = 0x23, "RSA decryption, OAEP with SHA-256";
+    RSA_DECRYPT_OAEP_SHA1 = 0x24, "RSA decryption, OAEP with SHA-1";
+    RSA_DECRYPT_OAEP_SHA224 = 0x25, "RSA decryption, OAEP with SHA-224";
+    RSA_DECRYPT_OAEP_SHA384 = 0x26, "RSA decryption, OAEP with SHA-384";
+    RSA_DECRYPT_OAEP_SHA512 = 0x27, "RSA decryption, OAEP with SHA-512";
     RSA_PKCS1 = 0x30, "RSA signature, PKCS#1 v1.5 of a DigestInfo";
     RSA_PKCS1_SHA1 = 0x31, "RSA signature, PKCS#1 v1.5 with SHA-1";
     RSA_PKCS1_SHA224 = 0x32, "RSA signature, PKCS#1 v1.5 with SHA-224";

@@ -41,8 +41,12 @@ instructions! {
     PublicKeyAuthentication = 0x54,
     /// ENUMERATE OBJECTS.
     EnumerateObjects = 0x58,
+    /// DECIPHER: decryption and key agreement.
+    Decipher = 0x62,
     /// SIGN.
     Sign = 0x68,
+    /// DERIVE ASYMMETRIC KEY.
+    DeriveKey = 0x76,
     /// GET CHALLENGE.
     GetChallenge = 0x84,
     /// SELECT.

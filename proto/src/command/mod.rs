@@ -189,6 +189,24 @@ pub enum Command<'a> {
         /// Digest or message.
         data: &'a [u8],
     },
+    /// DECIPHER.
+    Decipher {
+        /// The key.
+        key: KeyId,
+        /// The algorithm.
+        algorithm: AlgorithmId,
+        /// Cryptogram, or a peer's public key.
+        data: &'a [u8],
+    },
+    /// DERIVE ASYMMETRIC KEY: a new key whose scalar is greater by a tweak.
+    DeriveKey {
+        /// The key that exists.
+        source: KeyId,
+        /// Where the new key goes; never the device key.
+        target: KeyId,
+        /// The tweak, big-endian.
+        tweak: &'a [u8],
+    },
     /// KEY DOMAIN: query of one domain.
     KeyDomainStatus {
         /// Its number.
@@ -256,6 +274,16 @@ impl<'a> Command<'a> {
                 key => Ok(Command::GenerateKeyPair { key, request: KeyRequest::parse(data)? }),
             },
             Instruction::Sign => Ok(Command::Sign { key: KeyId::new(apdu.p1), algorithm: AlgorithmId(apdu.p2), data }),
+            Instruction::Decipher => {
+                Ok(Command::Decipher { key: KeyId::new(apdu.p1), algorithm: AlgorithmId(apdu.p2), data })
+            }
+            Instruction::DeriveKey => match (KeyId::new(apdu.p2), data) {
+                (KeyId::DEVICE, _) => Err(Status::WRONG_P1P2),
+                (target, [algorithm, tweak @ ..]) if AlgorithmId(*algorithm) == AlgorithmId::EC_DERIVE => {
+                    Ok(Command::DeriveKey { source: KeyId::new(apdu.p1), target, tweak })
+                }
+                _ => Err(Status::WRONG_LENGTH),
+            },
             Instruction::KeyDomain if apdu.p1 == 0 && data.is_empty() => {
                 Ok(Command::KeyDomainStatus { domain: apdu.p2 })
             }
@@ -324,6 +352,14 @@ impl<'a> Command<'a> {
             Command::Sign { key, algorithm, data } => {
                 w.raw(data);
                 (0x80, Instruction::Sign, [key.value(), algorithm.0], ALL)
+            }
+            Command::Decipher { key, algorithm, data } => {
+                w.raw(data);
+                (0x80, Instruction::Decipher, [key.value(), algorithm.0], ALL)
+            }
+            Command::DeriveKey { source, target, tweak } => {
+                w.raw(&[AlgorithmId::EC_DERIVE.0]).raw(tweak);
+                (0x80, Instruction::DeriveKey, [source.value(), target.value()], NOTHING)
             }
             Command::KeyDomainStatus { domain } => (0x80, Instruction::KeyDomain, [0, domain], 256),
             Command::PublicKeyAuthenticationStatus { slot } => {

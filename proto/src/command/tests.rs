@@ -97,6 +97,16 @@ fn command() -> impl Strategy<Value = Command<'static>> {
             algorithm: AlgorithmId(algorithm),
             data
         }),
+        (any::<u8>(), any::<u8>(), bytes(0..600)).prop_map(|(key, algorithm, data)| Command::Decipher {
+            key: KeyId::new(key),
+            algorithm: AlgorithmId(algorithm),
+            data
+        }),
+        (any::<u8>(), 1..=255u8, bytes(0..70)).prop_map(|(source, target, tweak)| Command::DeriveKey {
+            source: KeyId::new(source),
+            target: KeyId::new(target),
+            tweak
+        }),
         any::<u8>().prop_map(|domain| Command::KeyDomainStatus { domain }),
         any::<Option<u8>>().prop_map(|slot| Command::PublicKeyAuthenticationStatus { slot }),
     ]

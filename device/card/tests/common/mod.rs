@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part of this module")]
 
 use ferrite_card::{
-    Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, PlatformKind, Presence,
+    Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence,
     UserPresence, Workspace,
 };
 use ferrite_crypto::Join;
@@ -69,6 +69,12 @@ impl Identity for TestPlatform {
 
 impl Indicator for TestPlatform {
     fn show(&mut self, _: Activity) {}
+}
+
+impl Observer for TestPlatform {
+    type Progress = ();
+
+    fn progress(&mut self) {}
 }
 
 impl Join for TestPlatform {
