@@ -31,7 +31,17 @@ fn memory(consent: Consent) -> Result<()> {
     run(&mut build)?;
     let image = root().join("target/firmware").join(target).join("release/ferrite-bench-chip");
     let mut emulator = Command::new("timeout");
-    emulator.args(["300", "qemu-system-arm", "-M", "mps2-an385", "-cpu", "cortex-m3", "-nographic"]);
+    emulator.args([
+        "300",
+        "qemu-system-arm",
+        "-M",
+        "mps2-an385",
+        "-cpu",
+        "cortex-m3",
+        "-icount",
+        "shift=0",
+        "-nographic",
+    ]);
     emulator.args(["-monitor", "none", "-serial", "none", "-semihosting", "-kernel"]).arg(image).stdin(Stdio::null());
     let report = capture(&mut emulator)?;
     if !report.lines().any(|line| line == "done") {

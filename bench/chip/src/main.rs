@@ -3,17 +3,20 @@
 #![no_std]
 #![no_main]
 
+use core::fmt::Display;
 use core::mem::{MaybeUninit, size_of};
 use core::panic::PanicInfo;
 use core::ptr::{addr_of, addr_of_mut};
 use core::time::Duration;
-use cortex_m_rt::entry;
+use core::sync::atomic::{AtomicU32, Ordering};
+use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
+use cortex_m_rt::{entry, exception};
 use cortex_m_semihosting::{debug, hprintln};
 use ferrite_card::{
     Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence,
     UserPresence, Workspace,
 };
-use ferrite_crypto::Join;
+use ferrite_crypto::{Join, ec, edwards, montgomery};
 use ferrite_proto::command::{
     AlgorithmId, Attributes, Command, Initialize, KeyAlgorithm, KeyRequest, Options, PinReference, Secret, Target,
 };
@@ -22,6 +25,7 @@ use ferrite_store::{Flash, FlashError, PAGE_SIZE};
 
 /// Pages of flash: 1 MiB, kept in RAM here and not counted.
 const PAGES: usize = 256;
+const TIMER_PERIOD: u32 = 1 << 24;
 const PAINT: u32 = 0x5AC3_963C;
 const PIN: Secret<'static> = Secret(b"648219");
 const SO_PIN: Secret<'static> = Secret(b"57621880");
@@ -148,6 +152,7 @@ fn depth(action: impl FnOnce()) -> usize {
 #[entry]
 fn main() -> ! {
     type ThisCard = Card<'static, Chip, RamFlash>;
+    start_clock(&mut Peripherals::take().expect("the first time").SYST);
     hprintln!("static command buffer {}", size_of::<CommandBuffer>());
     hprintln!("static workspace {}", size_of::<Workspace>());
     hprintln!("static card {}", size_of::<ThisCard>());
@@ -162,23 +167,22 @@ fn main() -> ! {
     // SAFETY: written just now.
     let card = unsafe { card.assume_init_mut() };
 
-    let domain = ferrite_crypto::ec::Curve::P256.domain();
     let generate = |id, algorithm| {
         let request = KeyRequest { car: None, chr: None, algorithm, attributes: Attributes::default() };
         Command::GenerateKeyPair { key: KeyId::new(id), request }
     };
     let initialize =
         Initialize { options: Some(Options(1)), user_pin: Some(PIN), so_pin: Some(SO_PIN), ..Initialize::default() };
-    let sign = |id, algorithm| Command::Sign { key: KeyId::new(id), algorithm: AlgorithmId(algorithm), data: b"message" };
+    let sign = |id, algorithm| Command::Sign { key: KeyId::new(id), algorithm, data: b"message" };
+    let decipher = |id, algorithm, data| Command::Decipher { key: KeyId::new(id), algorithm, data };
     let file = Target::File(FileId::new(0xCD01));
     let commands = [
         ("INITIALIZE", Command::Initialize(initialize)),
         ("VERIFY", Command::Verify { reference: PinReference::User, pin: Some(PIN) }),
-        ("GENERATE P-256", generate(1, KeyAlgorithm::Ec { prime: domain.prime, a: Some(domain.a), b: Some(domain.b) })),
-        ("GENERATE RSA-1024", generate(2, KeyAlgorithm::Rsa { bits: 1024 })),
-        ("SIGN P-256", sign(1, 0x73)),
-        ("SIGN RSA PKCS#1", sign(2, 0x33)),
-        ("SIGN RSA PSS", sign(2, 0x43)),
+        ("GENERATE RSA-1024", generate(1, KeyAlgorithm::Rsa { bits: 1024 })),
+        ("SIGN RSA PKCS#1", sign(1, AlgorithmId::RSA_PKCS1_SHA256)),
+        ("SIGN RSA PSS", sign(1, AlgorithmId::RSA_PSS_SHA256)),
+        ("DECIPHER RSA", decipher(1, AlgorithmId::RSA_DECRYPT_RAW, &[5; 128])),
         ("UPDATE BINARY", Command::UpdateBinary { target: file, offset: 0, content: Secret(&[7; 512]) }),
         ("READ BINARY", Command::ReadBinary { target: file, offset: 0 }),
         ("ENUMERATE", Command::EnumerateObjects),
@@ -188,16 +192,38 @@ fn main() -> ! {
             mode: ferrite_proto::command::UnblockMode::SoPinAndNew,
             data: Secret(b"57621880648219"),
         }),
+        ("VERIFY again", Command::Verify { reference: PinReference::User, pin: Some(PIN) }),
     ];
     for (name, wanted) in &commands {
-        load(command, wanted);
-        let mut status = [0; 2];
-        let used = depth(|| {
-            let answer = card.transmit(command);
-            status.copy_from_slice(&answer[answer.len() - 2..]);
-        });
-        assert!(status == [0x90, 0x00], "{name}: {status:02X?}");
-        hprintln!("stack {} {}", name, used);
+        measure(card, command, name, "", wanted);
+    }
+    let target = KeyId::new(3);
+    for curve in ec::Curve::ALL {
+        let domain = curve.domain();
+        let algorithm = KeyAlgorithm::Ec { prime: domain.prime, a: Some(domain.a), b: Some(domain.b) };
+        let commands = [
+            ("GENERATE", generate(2, algorithm)),
+            ("SIGN", sign(2, AlgorithmId::ECDSA)),
+            ("DECIPHER", decipher(2, AlgorithmId::ECDH, domain.generator)),
+            ("DERIVE", Command::DeriveKey { source: KeyId::new(2), target, tweak: &[1] }),
+            ("DELETE", Command::DeleteFile { target: Target::File(KeyId::new(2).key()) }),
+            ("DELETE", Command::DeleteFile { target: Target::File(target.key()) }),
+        ];
+        for (name, wanted) in &commands {
+            measure(card, command, name, format_args!("{curve:?}"), wanted);
+        }
+    }
+    for (curve, domain, wanted) in [
+        ("X25519", montgomery::Curve::X25519.domain(), decipher(2, AlgorithmId::ECDH, &[9; 32])),
+        ("X448", montgomery::Curve::X448.domain(), decipher(2, AlgorithmId::ECDH, &[9; 56])),
+        ("Ed25519", edwards::Curve::Ed25519.domain(), sign(2, AlgorithmId::ECDSA)),
+        ("Ed448", edwards::Curve::Ed448.domain(), sign(2, AlgorithmId::ECDSA)),
+    ] {
+        let algorithm = KeyAlgorithm::Ec { prime: domain.prime, a: None, b: Some(domain.base) };
+        let delete = Command::DeleteFile { target: Target::File(KeyId::new(2).key()) };
+        for (name, wanted) in [("GENERATE", generate(2, algorithm)), ("USE", wanted), ("DELETE", delete)] {
+            measure(card, command, name, curve, &wanted);
+        }
     }
     hprintln!("done");
     debug::exit(debug::EXIT_SUCCESS);
@@ -219,4 +245,55 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     hprintln!("{}", info);
     debug::exit(debug::EXIT_FAILURE);
     loop {}
+}
+
+/// Sends a command, which must succeed, and reports how deep the stack was.
+#[inline(never)]
+fn measure(
+    card: &mut Card<'static, Chip, RamFlash>,
+    buffer: &mut CommandBuffer,
+    name: &str,
+    curve: impl Display,
+    command: &Command<'_>,
+) {
+    load(buffer, command);
+    let mut status = [0; 2];
+    let mut instructions = 0;
+    let used = depth(|| {
+        let start = clock();
+        let answer = card.transmit(buffer);
+        instructions = clock() - start;
+        status.copy_from_slice(&answer[answer.len() - 2..]);
+    });
+    assert!(status == [0x90, 0x00], "{name} {curve}: {status:02X?}");
+    hprintln!("stack {} {} {}", name, curve, used);
+    hprintln!("instructions {} {} {}", name, curve, instructions);
+}
+
+/// How often the system timer came round.
+static ROUNDS: AtomicU32 = AtomicU32::new(0);
+
+#[exception]
+fn SysTick() {
+    ROUNDS.store(ROUNDS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+/// Starts the system timer: 24 bits, with an interrupt when it comes round.
+fn start_clock(timer: &mut SYST) {
+    timer.set_clock_source(SystClkSource::Core);
+    timer.set_reload(TIMER_PERIOD - 1);
+    timer.clear_current();
+    timer.enable_interrupt();
+    timer.enable_counter();
+}
+
+/// Instructions executed so far. The emulator is told to take one nanosecond for each, and its clock has 25 MHz.
+fn clock() -> u64 {
+    loop {
+        let rounds = ROUNDS.load(Ordering::Relaxed);
+        let now = SYST::get_current();
+        if rounds == ROUNDS.load(Ordering::Relaxed) {
+            return (u64::from(rounds) * u64::from(TIMER_PERIOD) + u64::from(TIMER_PERIOD - now)) * 40;
+        }
+    }
 }

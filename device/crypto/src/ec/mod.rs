@@ -57,7 +57,7 @@ curves! {
     /// secp256r1, also called prime256v1 or NIST P-256.
     P256 = 1, p256, p256::NistP256, Sha256;
     /// secp192r1, also called prime192v1 or NIST P-192.
-    P192 = 2, p192, p192::NistP192, Sha256;
+    P192 = 2, p192, definitions::NistP192, Sha256;
     /// secp224r1, also called NIST P-224.
     P224 = 3, p224, p224::NistP224, Sha256;
     /// secp384r1, also called NIST P-384.
@@ -69,9 +69,9 @@ curves! {
     /// secp256k1.
     Secp256k1 = 7, secp256k1, k256::Secp256k1, Sha256;
     /// brainpoolP256r1.
-    BrainpoolP256r1 = 8, brainpool_p256r1, bp256::BrainpoolP256r1, Sha256;
+    BrainpoolP256r1 = 8, brainpool_p256r1, definitions::BrainpoolP256r1, Sha256;
     /// brainpoolP384r1.
-    BrainpoolP384r1 = 9, brainpool_p384r1, bp384::BrainpoolP384r1, Sha384;
+    BrainpoolP384r1 = 9, brainpool_p384r1, definitions::BrainpoolP384r1, Sha384;
     /// brainpoolP512r1.
     BrainpoolP512r1 = 10, brainpool_p512r1, definitions::BrainpoolP512r1, Sha512;
 }
