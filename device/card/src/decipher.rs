@@ -7,7 +7,7 @@
 use crate::error;
 use crate::hsm::Hsm;
 use crate::key::Key;
-use crate::keys::{CountsFailures, Use};
+use crate::keys::{Failure, Use};
 use crate::platform::Platform;
 use crate::response::Response;
 use ferrite_crypto::Error;
@@ -28,12 +28,6 @@ enum Scheme {
     RsaOaep(Hash),
     /// ECDH, X25519 or X448.
     Agreement,
-}
-
-impl CountsFailures for Scheme {
-    fn counts_failures(&self) -> bool {
-        matches!(self, Scheme::RsaPkcs1 | Scheme::RsaOaep(_))
-    }
 }
 
 /// Every algorithm of DECIPHER. The bytes 24 to 27 are our own: clients know OAEP with SHA-256 only.
@@ -67,11 +61,24 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         })
     }
 
-    fn plaintext(&mut self, key: &Key, scheme: Scheme, data: &[u8], response: &mut Response<'_>) -> Result<(), Status> {
+    fn plaintext(
+        &mut self,
+        key: &Key,
+        scheme: Scheme,
+        data: &[u8],
+        response: &mut Response<'_>,
+    ) -> Result<(), Failure> {
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
         let join = &mut self.platform;
         let out = response.space();
         let written = match (key, scheme) {
+            (Key::Ec(key), Scheme::Agreement) => return Ok(agreed(key.agree(data), response)?),
+            (Key::Montgomery(key), Scheme::Agreement) => return Ok(agreed(key.agree(data), response)?),
+            (Key::Rsa(_) | Key::Edwards(_), Scheme::Agreement)
+            | (
+                Key::Ec(_) | Key::Montgomery(_) | Key::Edwards(_),
+                Scheme::RsaRaw | Scheme::RsaPkcs1 | Scheme::RsaOaep(_),
+            ) => return Err(Status::EXECUTION.into()),
             (Key::Rsa(key), _) if data.len() != key.len() => Err(Error::BadLength),
             (Key::Rsa(key), Scheme::RsaRaw) => {
                 let block = out.get_mut(..data.len()).ok_or(Status::INTERNAL)?;
@@ -80,16 +87,10 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             }
             (Key::Rsa(key), Scheme::RsaPkcs1) => key.decrypt_pkcs1(data, out, rng, join),
             (Key::Rsa(key), Scheme::RsaOaep(hash)) => key.decrypt_oaep(hash, data, out, rng, join),
-            (Key::Ec(key), Scheme::Agreement) => return agreed(key.agree(data), response),
-            (Key::Montgomery(key), Scheme::Agreement) => return agreed(key.agree(data), response),
-            (Key::Rsa(_), Scheme::Agreement)
-            | (
-                Key::Ec(_) | Key::Montgomery(_) | Key::Edwards(_),
-                Scheme::RsaRaw | Scheme::RsaPkcs1 | Scheme::RsaOaep(_),
-            )
-            | (Key::Edwards(_), Scheme::Agreement) => return Err(Status::EXECUTION),
         };
-        response.advance(written.map_err(error::crypto)?)
+        let len = written
+            .map_err(|error| Failure { status: error::crypto(error), costs_a_use: error == Error::BadPadding })?;
+        Ok(response.advance(len)?)
     }
 }
 

@@ -34,11 +34,16 @@ pub(crate) struct Opened<'m> {
     pub(crate) attributes: Attributes<'m>,
 }
 
-/// Whether a use that fails takes one off the key's counter.
-pub(crate) trait CountsFailures {
-    /// Whether an attacker learns something about the key or a cryptogram from being told that it failed.
-    fn counts_failures(&self) -> bool {
-        false
+/// A use that failed.
+pub(crate) struct Failure {
+    pub(crate) status: Status,
+    /// Whether it takes one off the key's counter all the same, because the answer is a hint for an attacker.
+    pub(crate) costs_a_use: bool,
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self { status, costs_a_use: false }
     }
 }
 
@@ -93,8 +98,12 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             content: stored.get(..stored_len).unwrap_or_default(),
             counter: attributes.counter,
         };
-        let request = request.map(|request| public(id.certificate(), request));
-        changes.extend([secret, public(id.description(), described)].into_iter().chain(request));
+        // Without a request of its own the key must not be vouched for by one that an earlier key has left.
+        let request = match request {
+            Some(request) => public(id.certificate(), request),
+            None => Change::Delete { id: object(id.certificate()) },
+        };
+        changes.extend([secret, public(id.description(), described), request]);
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
         self.storage.open()?.commit(&changes, rng).map_err(error::storage)
     }
@@ -107,10 +116,10 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
 
     /// Uses a key: the checks of the specification in their order, the operation, and the counter, which goes down,
     /// durably, before the result leaves.
-    pub(crate) fn use_key<S: CountsFailures>(
+    pub(crate) fn use_key<S>(
         &mut self,
         Use { key: id, algorithm, instruction, scheme }: Use<S>,
-        operate: impl FnOnce(&mut Self, &Opened<'_>, S) -> Result<(), Status>,
+        operate: impl FnOnce(&mut Self, &Opened<'_>, S) -> Result<(), Failure>,
     ) -> Result<(), Status> {
         let info = self.storage.open()?.info(object(id.key())).map_err(error::storage)?.ok_or(Status::NOT_FOUND)?;
         // The device key attests other keys; using it on a host's data would forge attestations (D10).
@@ -127,14 +136,13 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let scheme = scheme?;
         self.confirm_presence(instruction, Status::PRESENCE)?;
         let opened = Opened { key: self.open_key(id, meta.kind)?, attributes: meta.attributes(info.counter) };
-        let counts_failures = scheme.counts_failures();
         let result = operate(self, &opened, scheme);
-        let counts = result.is_ok() || (counts_failures && result == Err(Status::EXECUTION));
+        let counts = result.as_ref().err().is_none_or(|failure| failure.costs_a_use);
         if let Some(counter) = info.counter.filter(|_| counts) {
             let left = counter.saturating_sub(1);
             self.storage.open()?.count(object(id.key()), left).map_err(error::storage)?;
         }
-        result
+        result.map_err(|failure| failure.status)
     }
 
     /// Opens a key for use. Its record says what kind it is; bytes are never reinterpreted.

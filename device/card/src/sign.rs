@@ -3,7 +3,7 @@
 use crate::error;
 use crate::hsm::Hsm;
 use crate::key::Key;
-use crate::keys::{CountsFailures, Use};
+use crate::keys::Use;
 use crate::platform::Platform;
 use crate::response::Response;
 use ferrite_crypto::hash::Hash;
@@ -30,8 +30,6 @@ enum Scheme {
     /// ECDSA over a message.
     EcdsaHashed(Hash),
 }
-
-impl CountsFailures for Scheme {}
 
 /// Every algorithm of SIGN (specification part 2 §1.1).
 const SCHEMES: [(AlgorithmId, Scheme); 19] = [
@@ -68,7 +66,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let scheme = SCHEMES.iter().find(|(byte, _)| *byte == algorithm).map(|(_, scheme)| *scheme);
         let scheme = scheme.ok_or(Status::WRONG_P1P2);
         self.use_key(Use { key, algorithm, instruction: Instruction::Sign, scheme }, |hsm, opened, scheme| {
-            hsm.signature(&opened.key, scheme, data, response)
+            Ok(hsm.signature(&opened.key, scheme, data, response)?)
         })
     }
 
