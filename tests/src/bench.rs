@@ -1,7 +1,7 @@
 //! A workbench for real clients: a virtual device in the virtual reader, and the command lines around it.
 
 use crate::pcscd::Pcscd;
-use crate::sim::{self, Sim};
+use crate::sim::{self, Sim, target_dir};
 use crate::temp::TempDir;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::{self, File};
@@ -159,17 +159,39 @@ impl Bench {
         Ok(())
     }
 
-    fn command(&self, program: &str, arguments: &[&str]) -> Result<Finished> {
-        let output = match Command::new(program).args(arguments).current_dir(self.dir.path()).output() {
-            Ok(output) => output,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                bail!("{program} is missing: `cargo xtask test` installs it")
-            }
-            Err(error) => return Err(error).with_context(|| format!("{program} does not start")),
-        };
-        let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        Ok(Finished { success: output.status.success(), text })
+    /// Runs a script of `tests/python`; it must succeed.
+    ///
+    /// # Errors
+    /// It fails, or the Python environment is missing.
+    pub fn python(&self, script: &str, arguments: &[&str]) -> Result<()> {
+        let python = target_dir()?.join("python/bin/python");
+        ensure!(python.exists(), "there is no {}: `cargo xtask test` makes it", python.display());
+        let path = source("python").join(script);
+        let mut command = Command::new(python);
+        // No compiled modules beside the sources.
+        command.arg("-B").arg(path).args(arguments).current_dir(self.dir.path());
+        let Finished { success, text } = finish(&mut command)?;
+        ensure!(success, "{script} {} fails:\n{text}", arguments.join(" "));
+        Ok(())
     }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Result<Finished> {
+        finish(Command::new(program).args(arguments).current_dir(self.dir.path()))
+    }
+}
+
+/// Runs a command until it ends.
+fn finish(command: &mut Command) -> Result<Finished> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bail!("{program} is missing: `cargo xtask test` installs it")
+        }
+        Err(error) => return Err(error).with_context(|| format!("{program} does not start")),
+    };
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    Ok(Finished { success: output.status.success(), text })
 }
 
 struct Finished {

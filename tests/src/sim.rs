@@ -49,10 +49,8 @@ pub(crate) fn program() -> Result<PathBuf> {
     if let Some(program) = env::var_os("FERRITE_SIM") {
         return Ok(program.into());
     }
-    // target/<profile>/deps/<test>
-    let test = env::current_exe()?;
-    let profile_dir = test.ancestors().nth(2).context("this test is not in a target directory")?;
-    let target = profile_dir.parent().context("this test is not in a target directory")?;
+    let profile_dir = profile_dir()?;
+    let target = target_dir()?;
     let profile = match profile_dir.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(name) => name,
@@ -65,4 +63,14 @@ pub(crate) fn program() -> Result<PathBuf> {
         .context("cargo does not start")?;
     ensure!(built.success(), "the simulator does not build");
     Ok(profile_dir.join("ferrite-sim"))
+}
+
+/// Where cargo puts everything it builds.
+pub(crate) fn target_dir() -> Result<PathBuf> {
+    Ok(profile_dir()?.parent().context("this test is not in a target directory")?.to_path_buf())
+}
+
+/// Where cargo puts what it builds with the profile of this test, which is `target/<profile>/deps/<test>`.
+fn profile_dir() -> Result<PathBuf> {
+    Ok(env::current_exe()?.ancestors().nth(2).context("this test is not in a target directory")?.to_path_buf())
 }

@@ -1,5 +1,6 @@
 //! Installing what is missing, with the user's consent.
 
+use crate::python;
 use crate::run::{exists, run};
 use anyhow::{Result, bail};
 use std::env;
@@ -46,6 +47,11 @@ pub(crate) const RUSTC_WEB: [Package; 3] = [
 
 /// An emulator of microcontrollers.
 pub(crate) const QEMU_ARM: Package = Package { name: "qemu-system-arm", is_there: || exists("qemu-system-arm") };
+
+/// Python's virtual environments, which Debian packs apart.
+pub(crate) const PYTHON_VENV: Package = Package { name: "python3-venv", is_there: || python::knows("ensurepip") };
+/// PC/SC for Python.
+pub(crate) const PYSCARD: Package = Package { name: "python3-pyscard", is_there: || python::knows("smartcard") };
 
 /// What a virtual HSM and its clients need.
 pub(crate) const CLIENTS: [Package; 4] = [PCSCD, VPCD, OPENSC, OPENSSL];

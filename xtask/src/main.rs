@@ -5,6 +5,7 @@ mod checks;
 mod demo;
 mod firmware;
 mod install;
+mod python;
 mod run;
 mod test;
 

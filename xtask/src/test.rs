@@ -2,7 +2,7 @@
 
 use crate::install::{self, CLIENTS, Consent};
 use crate::run::{cargo, green, headline, run};
-use crate::{checks, firmware};
+use crate::{checks, firmware, python};
 use anyhow::Result;
 use std::time::Instant;
 
@@ -17,8 +17,7 @@ const STEPS: [Step; 6] = [
     ("lints", |_| run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))),
     ("build for microcontrollers", firmware::build),
     ("tests, with real clients", |consent| {
-        install::ensure(&CLIENTS, consent)?;
-        build_simulator()?;
+        prepare(consent)?;
         tests(&["--workspace"])
     }),
 ];
@@ -41,13 +40,14 @@ pub(crate) fn all(consent: Consent) -> Result<()> {
 
 /// Runs the end-to-end tests only.
 pub(crate) fn end_to_end(consent: Consent) -> Result<()> {
-    install::ensure(&CLIENTS, consent)?;
-    build_simulator()?;
+    prepare(consent)?;
     tests(&["-p", "ferrite-tests"])
 }
 
-/// The end-to-end tests start the simulator as a program.
-fn build_simulator() -> Result<()> {
+/// What the end-to-end tests need: clients, Python's packages, and the simulator, which they start as a program.
+fn prepare(consent: Consent) -> Result<()> {
+    install::ensure(&CLIENTS, consent)?;
+    python::prepare(consent)?;
     run(cargo().args(["build", "-p", "ferrite-sim"]))
 }
 
