@@ -3,7 +3,7 @@
 import unittest
 
 from ferrite import keys, tlv
-from ferrite.curves import CURVES
+from ferrite.curves import CURVES, P256
 from ferrite.keys import HASHES, digest
 from ferrite.testing import (
     EXECUTION,
@@ -55,7 +55,7 @@ class EcSigning(CardTest):
                         self.card.sign(key_id, algorithm, bytes(32))
 
     def test_nothing_is_signed_without_key_or_pin(self) -> None:
-        key_id, _ = self.ec_key(CURVES[0])
+        key_id, _ = self.ec_key(P256)
         with self.refused(NOT_FOUND, "a key that is not there"):
             self.card.sign(0xEE, 0x73, b"message")
         self.card.select()

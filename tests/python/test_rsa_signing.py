@@ -55,7 +55,12 @@ class RsaSigning(CardTest):
                 signature = self.card.sign(key_id, 0x20, pkcs1_block(digest_info(hashes.SHA256(), hashed), key.length))
                 key.key.verify(signature, b"padded by the host", PKCS1v15(), hashes.SHA256())
                 last = (key.modulus - 1).to_bytes(key.length, "big")
-                for block in (bytes(key.length), bytes(key.length - 1) + b"\x01", b"\x00" + os.urandom(key.length - 1), last):
+                for block in (
+                    bytes(key.length),
+                    bytes(key.length - 1) + b"\x01",
+                    b"\x00" + os.urandom(key.length - 1),
+                    last,
+                ):
                     self.assertEqual(key.power(self.card.sign(key_id, 0x20, block)), block)
 
     def test_20_refuses_blocks_it_cannot_sign(self) -> None:

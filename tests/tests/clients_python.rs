@@ -13,3 +13,21 @@ fn rsa_signing() -> Result<()> {
 fn ec_signing() -> Result<()> {
     Bench::blank()?.python("test_ec_signing.py", &[])
 }
+
+#[test]
+fn attributes() -> Result<()> {
+    Bench::blank()?.python("test_attributes.py", &[])
+}
+
+#[test]
+fn requests() -> Result<()> {
+    Bench::blank()?.python("test_requests.py", &[])
+}
+
+#[test]
+fn restart() -> Result<()> {
+    let mut bench = Bench::blank()?;
+    bench.python("test_restart.py", &["before"])?;
+    bench.cut_power()?;
+    bench.python("test_restart.py", &["after"])
+}

@@ -68,7 +68,9 @@ class Card:
 
     def initialize(self) -> None:
         """INITIALIZE DEVICE: every key is gone; the session goes on as if the user had logged in."""
-        data = tlv.encode(0x80, b"\x00\x01") + tlv.encode(0x81, PIN) + tlv.encode(0x82, SO_PIN) + tlv.encode(0x91, b"\x03")
+        data = (
+            tlv.encode(0x80, b"\x00\x01") + tlv.encode(0x81, PIN) + tlv.encode(0x82, SO_PIN) + tlv.encode(0x91, b"\x03")
+        )
         self.command(0x80, 0x50, 0x00, 0x00, data, answer=False)
 
     def verify(self, pin: bytes = PIN) -> None:
@@ -105,7 +107,7 @@ class Card:
 
     def attributes(self, key_id: int) -> bytes | None:
         """The attributes of a key (A5 in the control parameters of its file), if it has any."""
-        # The length of A5 is always written as 81 xx, so these are not all in the shortest form.
+        # The reference always writes the length of A5 as 81 xx; both ways are BER.
         [template] = tlv.parse(self.select_file(0xCC00 | key_id), shortest=False)
         values = [element.value for element in tlv.parse(template.value, shortest=False) if element.tag == 0xA5]
         return values[0] if values else None

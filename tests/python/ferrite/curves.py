@@ -82,3 +82,6 @@ CURVES = (Curve("secp256r1", ecdsa.NIST256p.generator, ec.SECP256R1()),)
 def named(name: str) -> Curve:
     """The curve with a name."""
     return next(curve for curve in CURVES if curve.name == name)
+
+
+P256 = named("secp256r1")

@@ -12,12 +12,6 @@ from ferrite.keys import EcKey, EdwardsKey, MontgomeryKey, PublicKey, OkpCurve, 
 from ferrite.tlv import Malformed
 
 C = TypeVar("C", Curve, OkpCurve)
-_LOADERS = {
-    "X25519": lambda raw: MontgomeryKey(x25519.X25519PublicKey.from_public_bytes(raw)),
-    "X448": lambda raw: MontgomeryKey(x448.X448PublicKey.from_public_bytes(raw)),
-    "Ed25519": lambda raw: EdwardsKey(ed25519.Ed25519PublicKey.from_public_bytes(raw)),
-    "Ed448": lambda raw: EdwardsKey(ed448.Ed448PublicKey.from_public_bytes(raw)),
-}
 
 
 @dataclass(frozen=True)
@@ -98,8 +92,18 @@ def _public_key(data: bytes) -> PublicKey:
         okp_curve = _with_domain(values, keys.OKP_CURVES)
         if raw is None:
             raise Malformed("no public key")
-        return _LOADERS[okp_curve.name](raw)
+        return _okp_key(okp_curve, raw)
     raise Malformed(f"object identifier {oid.value.hex()}")
+
+
+def _okp_key(curve: OkpCurve, raw: bytes) -> PublicKey:
+    if curve is keys.X25519:
+        return MontgomeryKey(x25519.X25519PublicKey.from_public_bytes(raw))
+    if curve is keys.X448:
+        return MontgomeryKey(x448.X448PublicKey.from_public_bytes(raw))
+    if curve is keys.ED25519:
+        return EdwardsKey(ed25519.Ed25519PublicKey.from_public_bytes(raw))
+    return EdwardsKey(ed448.Ed448PublicKey.from_public_bytes(raw))
 
 
 def _with_domain(values: dict[int, bytes], curves: Sequence[C]) -> C:

@@ -75,8 +75,9 @@ class EcKey:
 
     def known(self) -> ec.EllipticCurvePublicKey | None:
         """The key in `cryptography`, if that knows the curve."""
-        known_as = self.curve.known_as
-        return known_as and ec.EllipticCurvePublicKey.from_encoded_point(known_as, self.curve.encode(self.point))
+        if self.curve.known_as is None:
+            return None
+        return ec.EllipticCurvePublicKey.from_encoded_point(self.curve.known_as, self.curve.encode(self.point))
 
     def verify(self, signature: bytes, hashed: bytes) -> None:
         """Verifies a signature in DER over a digest: by `ecdsa`, and by `cryptography` if it knows curve and length."""
@@ -165,7 +166,11 @@ OKP_CURVES = (X25519, X448, ED25519, ED448)
 
 def rsa_template(bits: int) -> bytes:
     """The template that asks for an RSA key."""
-    inside = tlv.encode(0x06, TA_RSA_V1_5_SHA_256) + tlv.encode(0x82, b"\x01\x00\x01") + tlv.encode(0x02, bits.to_bytes(2, "big"))
+    inside = (
+        tlv.encode(0x06, TA_RSA_V1_5_SHA_256)
+        + tlv.encode(0x82, b"\x01\x00\x01")
+        + tlv.encode(0x02, bits.to_bytes(2, "big"))
+    )
     return tlv.encode(0x7F49, inside)
 
 

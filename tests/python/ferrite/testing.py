@@ -1,4 +1,4 @@
-"""The base of all tests: an initialised card with the user logged in, and keys that were looked at when they were made."""
+"""The base of all tests: an initialised card, the user logged in, and keys whose requests were looked at."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from cvc.certificates import CVC
 
 from ferrite import keys, tlv
 from ferrite.card import DEVICE_CERTIFICATE, Card, StatusError
-from ferrite.curves import Curve, named
+from ferrite.curves import P256, Curve
 from ferrite.cvc import Certificate, Request, parse_device_certificate, parse_request
 from ferrite.keys import EcKey, EdwardsKey, MontgomeryKey, PublicKey, OkpCurve, RsaKey
 
@@ -82,13 +82,7 @@ class CardTest(unittest.TestCase):
     def generate(self, template: bytes, attributes: bytes = b"") -> tuple[int, PublicKey]:
         """A new key; everything its certificate request says is checked."""
         key_id = self.free_id()
-        data = (
-            tlv.encode(0x5F29, b"\x00")
-            + tlv.encode(0x42, CAR)
-            + template
-            + tlv.encode(0x5F20, CHR)
-            + attributes
-        )
+        data = tlv.encode(0x5F29, b"\x00") + tlv.encode(0x42, CAR) + template + tlv.encode(0x5F20, CHR) + attributes
         answer = self.card.generate(key_id, data)
         self.assertEqual(answer, self.card.read_file(0xCE00 | key_id), "the request in the file is another one")
         request = parse_request(answer)
@@ -166,7 +160,7 @@ class CardTest(unittest.TestCase):
 
     def p256_key_with(self, attributes: bytes) -> tuple[int, EcKey]:
         """A new P-256 key with attributes."""
-        key_id, key = self.generate(keys.curve_template(named("secp256r1")), attributes)
+        key_id, key = self.generate(keys.curve_template(P256), attributes)
         assert isinstance(key, EcKey), key
         return key_id, key
 
