@@ -2,8 +2,10 @@
 
 import unittest
 
+import ecdsa
+
 from ferrite import keys, tlv
-from ferrite.curves import CURVES, P256
+from ferrite.curves import CURVES, P256, Curve
 from ferrite.keys import HASHES, digest
 from ferrite.testing import (
     EXECUTION,
@@ -75,6 +77,11 @@ class EcSigning(CardTest):
             template = tlv.encode(0x06, keys.TA_ECDSA_SHA_256) + tlv.encode(0x81, prime.to_bytes(length, "big"))
             with self.refused(FUNCTION_NOT_SUPPORTED, name):
                 self.card.generate(self.free_id(), tlv.encode(0x7F49, template))
+
+    def test_a_twisted_curve_is_not_taken_for_the_one_with_the_same_prime(self) -> None:
+        for twisted in (ecdsa.BRAINPOOLP256t1, ecdsa.BRAINPOOLP384t1, ecdsa.BRAINPOOLP512t1):
+            with self.refused(FUNCTION_NOT_SUPPORTED, twisted.name):
+                self.card.generate(self.free_id(), keys.curve_template(Curve(twisted.name, twisted.generator, None)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,13 @@ from ferrite.cvc import parse_request
 from ferrite.testing import CAR, CHR, EXISTS, WRONG_P1P2, CardTest
 
 # Recorded with an authority of 9, a holder of 13 and a device name of 16 characters.
-SIZES = {"secp256r1": 487}
+SIZES = {
+    "secp192r1": 406,
+    "secp256r1": 487,
+    "secp384r1": 647,
+    "brainpoolP512r1": 810,
+    "secp521r1": 830,
+}
 RSA_SIZES = {1024: 413, 2048: 673, 3072: 929}
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import ecdsa
 from cryptography.hazmat.primitives.asymmetric import ec
-from ecdsa.ellipticcurve import PointJacobi
+from ecdsa.ellipticcurve import CurveFp, Point, PointJacobi
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,28 @@ class Curve:
         return pow(square, (p - 1) // 2, p) in (0, 1)
 
 
-CURVES = (Curve("secp256r1", ecdsa.NIST256p.generator, ec.SECP256R1()),)
+def _secp192k1() -> PointJacobi:
+    """SEC 2 §2.2.1; neither package knows it."""
+    curve = CurveFp(0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEFFFFEE37, 0, 3)
+    x = 0xDB4FF10EC057E9AE26B07D0280B7F4341DA5D1B1EAE06C7D
+    y = 0x9B2F2F6D9C5628A7844163D015BE86344082AA88D95E2F9D
+    order = 0xFFFFFFFFFFFFFFFFFFFFFFFE26F2FC170F69466A74DEFD8D
+    # Without a cofactor this constructor checks that the point is on the curve and that the order is its order.
+    return PointJacobi.from_affine(Point(curve, x, y, order), generator=True)
+
+
+CURVES = (
+    Curve("secp192r1", ecdsa.NIST192p.generator, ec.SECP192R1()),
+    Curve("secp224r1", ecdsa.NIST224p.generator, ec.SECP224R1()),
+    Curve("secp256r1", ecdsa.NIST256p.generator, ec.SECP256R1()),
+    Curve("secp384r1", ecdsa.NIST384p.generator, ec.SECP384R1()),
+    Curve("secp521r1", ecdsa.NIST521p.generator, ec.SECP521R1()),
+    Curve("secp192k1", _secp192k1(), None),
+    Curve("secp256k1", ecdsa.SECP256k1.generator, ec.SECP256K1()),
+    Curve("brainpoolP256r1", ecdsa.BRAINPOOLP256r1.generator, ec.BrainpoolP256R1()),
+    Curve("brainpoolP384r1", ecdsa.BRAINPOOLP384r1.generator, ec.BrainpoolP384R1()),
+    Curve("brainpoolP512r1", ecdsa.BRAINPOOLP512r1.generator, ec.BrainpoolP512R1()),
+)
 
 
 def named(name: str) -> Curve:
