@@ -10,6 +10,11 @@ fn rsa_signing() -> Result<()> {
 }
 
 #[test]
+fn rsa_decryption() -> Result<()> {
+    Bench::blank()?.python("test_rsa_decryption.py", &[])
+}
+
+#[test]
 fn ec_signing() -> Result<()> {
     Bench::blank()?.python("test_ec_signing.py", &[])
 }
