@@ -20,6 +20,11 @@ fn ec_signing() -> Result<()> {
 }
 
 #[test]
+fn ec_agreement() -> Result<()> {
+    Bench::blank()?.python("test_ec_agreement.py", &[])
+}
+
+#[test]
 fn attributes() -> Result<()> {
     Bench::blank()?.python("test_attributes.py", &[])
 }
