@@ -25,6 +25,11 @@ fn ec_agreement() -> Result<()> {
 }
 
 #[test]
+fn ec_derivation() -> Result<()> {
+    Bench::blank()?.python("test_ec_derivation.py", &[])
+}
+
+#[test]
 fn attributes() -> Result<()> {
     Bench::blank()?.python("test_attributes.py", &[])
 }
