@@ -14,6 +14,8 @@ SIZES = {
     "secp384r1": 647,
     "brainpoolP512r1": 810,
     "secp521r1": 830,
+    "X25519": 347,
+    "X448": 493,
 }
 RSA_SIZES = {1024: 413, 2048: 673, 3072: 929}
 
@@ -35,6 +37,11 @@ class Requests(CardTest):
             if curve.name in SIZES:
                 with self.subTest(curve=curve.name):
                     self.check_size(keys.curve_template(curve), SIZES[curve.name])
+
+    def test_sizes_of_x25519_and_x448_requests(self) -> None:
+        for curve in (keys.X25519, keys.X448):
+            with self.subTest(curve=curve.name):
+                self.check_size(keys.curve_template(curve), SIZES[curve.name])
 
     def test_references_are_the_devices_name_by_default(self) -> None:
         for what, empty in (("absent", b""), ("empty", tlv.encode(0x42, b"") + tlv.encode(0x5F20, b""))):

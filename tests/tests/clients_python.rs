@@ -30,6 +30,11 @@ fn ec_derivation() -> Result<()> {
 }
 
 #[test]
+fn montgomery_edwards() -> Result<()> {
+    Bench::blank()?.python("test_montgomery_edwards.py", &[])
+}
+
+#[test]
 fn attributes() -> Result<()> {
     Bench::blank()?.python("test_attributes.py", &[])
 }
