@@ -66,9 +66,11 @@ class EcDerivation(CardTest):
     def test_the_new_key_has_a_description_and_no_request(self) -> None:
         source_id, source = self.ec_key(P256)
         target_id = self.check_sum(P256, b"\x07", source_id, source)
-        description = self.card.read_file(0xC400 | target_id)
-        self.assertEqual(description[:1], b"\xa0", f"not the description of an EC key: {description.hex()}")
-        self.assertIn(str(target_id).encode(), description, "the description has not the id in decimal digits")
+        # An empty label; the id in decimal digits, usage sign and derive; 256 bits.
+        common = tlv.encode(0x30, tlv.encode(0x0C, b""))
+        of_key = tlv.encode(0x30, tlv.encode(0x04, str(target_id).encode()) + bytes.fromhex("0303072080"))
+        of_type = bytes.fromhex("A10A30083002040002020100")
+        self.assertEqual(self.card.read_file(0xC400 | target_id), tlv.encode(0xA0, common + of_key + of_type))
         with self.refused(NOT_FOUND, "the request of a derived key"):
             self.card.select_file(0xCE00 | target_id)
 

@@ -5,8 +5,19 @@ import unittest
 from cryptography.hazmat.primitives.asymmetric import x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ferrite import keys, tlv
 from ferrite.keys import ED448, ED25519, X448, X25519, MontgomeryKey, OkpCurve
-from ferrite.testing import EXECUTION, MESSAGE_LENGTHS, SECURITY_STATUS, WRONG_P1P2, WRONG_POINT, CardTest, message
+from ferrite.testing import (
+    CONDITIONS,
+    EXECUTION,
+    EXHAUSTED,
+    MESSAGE_LENGTHS,
+    SECURITY_STATUS,
+    WRONG_P1P2,
+    WRONG_POINT,
+    CardTest,
+    message,
+)
 
 X25519Private, X448Private = x25519.X25519PrivateKey, x448.X448PrivateKey
 AGREEING = (X25519, X448)
@@ -94,6 +105,18 @@ class Montgomery(CardTest):
                     with self.refused(WRONG_POINT, what):
                         self.card.decipher(key_id, 0x80, data)
 
+    def test_counter_and_list_hold(self) -> None:
+        for curve in AGREEING:
+            with self.subTest(curve=curve.name):
+                template = keys.curve_template(curve)
+                counted_id, _ = self.generate(template, tlv.encode(0x90, bytes.fromhex("00000001")))
+                self.card.decipher(counted_id, 0x80, curve.base)
+                with self.refused(EXHAUSTED, "a use too many"):
+                    self.card.decipher(counted_id, 0x80, curve.base)
+                listed_id, _ = self.generate(template, tlv.encode(0x91, b"\x70"))
+                with self.refused(CONDITIONS, "an agreement that the list does not have"):
+                    self.card.decipher(listed_id, 0x80, curve.base)
+
     def test_these_keys_do_not_sign_and_do_not_derive(self) -> None:
         for curve in AGREEING:
             with self.subTest(curve=curve.name):
@@ -132,6 +155,18 @@ class Edwards(CardTest):
                     self.card.decipher(key_id, 0x80, curve.base)
                 with self.refused(EXECUTION, "a derivation"):
                     self.card.derive(key_id, self.free_id(), b"\x98\x01")
+
+    def test_counter_and_list_hold(self) -> None:
+        for curve, _ in SIGNING:
+            with self.subTest(curve=curve.name):
+                template = keys.curve_template(curve)
+                counted_id, _ = self.generate(template, tlv.encode(0x90, bytes.fromhex("00000001")))
+                self.card.sign(counted_id, 0x70, b"message")
+                with self.refused(EXHAUSTED, "a use too many"):
+                    self.card.sign(counted_id, 0x70, b"message")
+                listed_id, _ = self.generate(template, tlv.encode(0x91, b"\x80"))
+                with self.refused(CONDITIONS, "a signature that the list does not have"):
+                    self.card.sign(listed_id, 0x70, b"message")
 
     def test_nothing_is_signed_without_the_pin(self) -> None:
         key_id, _ = self.edwards_key(ED25519)
