@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ed448, ed25519, rsa, x448,
 
 from ferrite import keys, tlv
 from ferrite.curves import CURVES, Curve
-from ferrite.keys import EcKey, EdwardsKey, MontgomeryKey, PublicKey, OkpCurve, RsaKey
+from ferrite.keys import EcKey, EdwardsKey, MontgomeryKey, OkpCurve, PublicKey, RsaKey
 from ferrite.tlv import Malformed
 
 C = TypeVar("C", Curve, OkpCurve)

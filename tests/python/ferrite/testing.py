@@ -13,7 +13,7 @@ from ferrite import keys, tlv
 from ferrite.card import DEVICE_CERTIFICATE, Card, StatusError
 from ferrite.curves import P256, Curve
 from ferrite.cvc import Certificate, Request, parse_device_certificate, parse_request
-from ferrite.keys import EcKey, EdwardsKey, MontgomeryKey, PublicKey, OkpCurve, RsaKey
+from ferrite.keys import EcKey, EdwardsKey, MontgomeryKey, OkpCurve, PublicKey, RsaKey
 
 WRONG_LENGTH = 0x6700
 EXECUTION = 0x6400
