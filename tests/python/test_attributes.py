@@ -7,12 +7,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from ferrite import tlv
 from ferrite.curves import P256
 from ferrite.keys import digest, rsa_template
-from ferrite.testing import CONDITIONS, EXECUTION, EXHAUSTED, NOT_FOUND, WRONG_P1P2, CardTest
-
-
-def counter(value: int) -> bytes:
-    """Attribute 90."""
-    return tlv.encode(0x90, value.to_bytes(4, "big"))
+from ferrite.testing import CONDITIONS, EXECUTION, EXHAUSTED, NOT_FOUND, WRONG_P1P2, CardTest, counter
 
 
 class Attributes(CardTest):

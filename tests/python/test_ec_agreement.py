@@ -17,6 +17,7 @@ from ferrite.testing import (
     WRONG_ALGORITHM,
     WRONG_POINT,
     CardTest,
+    counter,
 )
 
 
@@ -29,11 +30,6 @@ def shared_secret(curve: Curve, private: int, key: EcKey) -> bytes:
     by_library = ec.derive_private_key(private, curve.known_as).exchange(ec.ECDH(), known)
     assert by_library == by_hand, "cryptography and ecdsa disagree"
     return by_library
-
-
-def counter(value: int) -> bytes:
-    """Attribute 90."""
-    return tlv.encode(0x90, value.to_bytes(4, "big"))
 
 
 class EcAgreement(CardTest):

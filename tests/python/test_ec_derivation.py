@@ -15,6 +15,7 @@ from ferrite.testing import (
     WRONG_LENGTH,
     WRONG_P1P2,
     CardTest,
+    counter,
 )
 
 
@@ -105,10 +106,10 @@ class EcDerivation(CardTest):
                     self.card.derive(source_id, source_id, b"\x98\x01")
 
     def test_a_counter_and_a_list_refuse(self) -> None:
-        counted_id, _ = self.p256_key_with(tlv.encode(0x90, bytes.fromhex("00000005")))
+        counted_id, _ = self.p256_key_with(counter(5))
         with self.refused(CONDITIONS, "a key with a counter"):
             self.card.derive(counted_id, self.free_id(), b"\x98\x01")
-        self.assertEqual(self.card.attributes(counted_id), tlv.encode(0x90, bytes.fromhex("00000005")))
+        self.assertEqual(self.card.attributes(counted_id), counter(5))
         listed_id, _ = self.p256_key_with(tlv.encode(0x91, b"\x70\x73"))
         with self.refused(CONDITIONS, "a key whose list lacks 98"):
             self.card.derive(listed_id, self.free_id(), b"\x98\x01")

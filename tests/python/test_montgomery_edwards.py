@@ -16,6 +16,7 @@ from ferrite.testing import (
     WRONG_P1P2,
     WRONG_POINT,
     CardTest,
+    counter,
     message,
 )
 
@@ -109,7 +110,7 @@ class Montgomery(CardTest):
         for curve in AGREEING:
             with self.subTest(curve=curve.name):
                 template = keys.curve_template(curve)
-                counted_id, _ = self.generate(template, tlv.encode(0x90, bytes.fromhex("00000001")))
+                counted_id, _ = self.generate(template, counter(1))
                 self.card.decipher(counted_id, 0x80, curve.base)
                 with self.refused(EXHAUSTED, "a use too many"):
                     self.card.decipher(counted_id, 0x80, curve.base)
@@ -160,7 +161,7 @@ class Edwards(CardTest):
         for curve, _ in SIGNING:
             with self.subTest(curve=curve.name):
                 template = keys.curve_template(curve)
-                counted_id, _ = self.generate(template, tlv.encode(0x90, bytes.fromhex("00000001")))
+                counted_id, _ = self.generate(template, counter(1))
                 self.card.sign(counted_id, 0x70, b"message")
                 with self.refused(EXHAUSTED, "a use too many"):
                     self.card.sign(counted_id, 0x70, b"message")

@@ -6,7 +6,7 @@ import unittest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 
-from ferrite.curves import P256
+from ferrite import keys
 from ferrite.keys import RsaKey, digest
 from ferrite.testing import (
     EXECUTION,
@@ -15,6 +15,7 @@ from ferrite.testing import (
     WRONG_ALGORITHM,
     WRONG_LENGTH,
     CardTest,
+    counter,
     message,
 )
 
@@ -144,13 +145,42 @@ class RsaDecryption(CardTest):
                         self.card.decipher(key_id, algorithm, key.power(oaep_block(key, name, 0, b"\x01"))), b""
                     )
 
+    def test_a_wrong_padding_costs_a_use_and_no_other_refusal_does(self) -> None:
+        key_id, made = self.generate(keys.rsa_template(1024), counter(9))
+        assert isinstance(made, RsaKey)
+        for algorithm in (0x22, 0x23, 0x24):
+            left = self.card.attributes(key_id)
+            for refusal, data in ((WRONG_LENGTH, bytes(127)), (WRONG_LENGTH, bytes(129)), (WRONG_LENGTH, b"")):
+                with self.refused(refusal, f"{len(data)} bytes"):
+                    self.card.decipher(key_id, algorithm, data)
+            self.assertEqual(self.card.attributes(key_id), left, "a wrong length costs a use")
+            with self.refused(EXECUTION, "a wrong padding"):
+                self.card.decipher(key_id, algorithm, made.power(b"\x00" + b"\x01" * 127))
+            self.assertNotEqual(self.card.attributes(key_id), left, "a wrong padding costs nothing")
+        self.assertEqual(self.card.attributes(key_id), counter(6))
+        with self.refused(EXECUTION, "a block not below the modulus"):
+            self.card.decipher(key_id, 0x21, b"\xff" * 128)
+        with self.refused(WRONG_ALGORITHM, "an unknown algorithm"):
+            self.card.decipher(key_id, 0x28, bytes(128))
+        self.assertEqual(self.card.attributes(key_id), counter(6))
+        self.assertEqual(self.card.decipher(key_id, 0x22, made.key.encrypt(b"text", PKCS1v15())), b"text")
+        self.assertEqual(self.card.attributes(key_id), counter(5))
+
+    def test_a_long_answer_comes_in_parts(self) -> None:
+        key_id, key = self.rsa_key(1024)
+        block = b"\x00" + os.urandom(127)
+        command = bytes([0x80, 0x62, key_id, 0x21, 0x00, 0x00, 0x80]) + key.power(block)
+        for le, first in ((b"", 0), (b"\x00\x10", 16), (b"\x00\x7f", 127)):
+            data, status = self.card.transmit(command + le)
+            self.assertEqual((data, f"{status:04X}"), (block[:first], f"{0x6100 + 128 - first:04X}"))
+            rest, status = self.card.transmit(bytes.fromhex("00C0000000"))
+            self.assertEqual((rest, f"{status:04X}"), (block[first:], "9000"))
+
     def test_what_is_no_decryption(self) -> None:
         key_id, key = self.rsa_key(SIZES[0])
         for algorithm in (0x00, 0x20, 0x28, 0x2F, 0x33, 0x70, 0x81, 0x83, 0xFF):
             with self.refused(WRONG_ALGORITHM, f"algorithm {algorithm:02X}"):
                 self.card.decipher(key_id, algorithm, bytes(key.length))
-        with self.refused(EXECUTION, "an agreement with an RSA key"):
-            self.card.decipher(key_id, 0x80, P256.encode(P256.multiply(5)))
 
     def test_both_classes_that_clients_use(self) -> None:
         key_id, key = self.rsa_key(SIZES[0])

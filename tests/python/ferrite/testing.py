@@ -38,6 +38,11 @@ def message(length: int) -> bytes:
     return bytes(range(256)) * (length // 256) + bytes(range(length % 256))
 
 
+def counter(uses: int) -> bytes:
+    """The attribute that limits the uses of a key."""
+    return tlv.encode(0x90, uses.to_bytes(4, "big"))
+
+
 class CardTest(unittest.TestCase):
     """Tests that share one initialised card, the user logged in."""
 
