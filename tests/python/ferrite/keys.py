@@ -110,9 +110,12 @@ class MontgomeryKey:
 
     def verify_certificate(self, signature: bytes, body: bytes) -> None:
         """These keys cannot sign: all zero, twice the length of the field."""
-        width = len(self.key.public_bytes(Encoding.Raw, PublicFormat.Raw))
-        if signature != bytes(2 * width):
+        if signature != bytes(2 * len(self.raw())):
             raise InvalidSignature
+
+    def raw(self) -> bytes:
+        """The u coordinate, little-endian."""
+        return self.key.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 @dataclass(frozen=True)
