@@ -105,6 +105,9 @@ class EcAgreement(CardTest):
         self.assertEqual(self.card.attributes(key_id), counter(2))
         with self.refused(EXECUTION, "a point not on the curve"):
             self.card.decipher(key_id, 0x80, point[:-1] + bytes([point[-1] ^ 1]))
+        for algorithm in range(0x21, 0x28):
+            with self.refused(EXECUTION, f"RSA decryption {algorithm:02X} with another key"):
+                self.card.decipher(key_id, algorithm, bytes(256))
         self.assertEqual(self.card.attributes(key_id), counter(2), "a failure counts")
         self.card.sign(key_id, 0x73, b"message")
         self.card.decipher(key_id, 0x80, point)

@@ -75,6 +75,17 @@ class EcDerivation(CardTest):
         with self.refused(NOT_FOUND, "the request of a derived key"):
             self.card.select_file(0xCE00 | target_id)
 
+    def test_the_request_of_a_deleted_key_does_not_vouch_for_a_derived_one(self) -> None:
+        source_id, source = self.ec_key(P256)
+        target_id, _ = self.p256_key_with(b"")
+        # Deleting a key leaves its request: clients delete that separately.
+        self.card.delete_file(0xCC00 | target_id)
+        self.card.derive(source_id, target_id, b"\x98\x05")
+        digest = bytes(range(32))
+        EcKey(P256, source.point + P256.multiply(5)).verify(self.card.sign(target_id, 0x70, digest), digest)
+        with self.refused(NOT_FOUND, "the request of a deleted key beside a derived one"):
+            self.card.read_file(0xCE00 | target_id)
+
     def test_the_new_key_inherits_its_attributes(self) -> None:
         attributes = tlv.encode(0x91, b"\x70\x98") + tlv.encode(0x92, b"\x00")
         source_id, source = self.p256_key_with(attributes)

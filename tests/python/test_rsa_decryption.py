@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 
 from ferrite import keys
+from ferrite.curves import P256
 from ferrite.keys import RsaKey, digest
 from ferrite.testing import (
     EXECUTION,
@@ -181,6 +182,12 @@ class RsaDecryption(CardTest):
         for algorithm in (0x00, 0x20, 0x28, 0x2F, 0x33, 0x70, 0x81, 0x83, 0xFF):
             with self.refused(WRONG_ALGORITHM, f"algorithm {algorithm:02X}"):
                 self.card.decipher(key_id, algorithm, bytes(key.length))
+
+    def test_an_rsa_key_does_not_agree(self) -> None:
+        key_id, key = self.rsa_key(SIZES[0])
+        for data in (P256.encode(P256.multiply(5)), bytes(32), bytes(key.length)):
+            with self.refused(EXECUTION, f"an agreement with an RSA key over {len(data)} bytes"):
+                self.card.decipher(key_id, 0x80, data)
 
     def test_both_classes_that_clients_use(self) -> None:
         key_id, key = self.rsa_key(SIZES[0])
