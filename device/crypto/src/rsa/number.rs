@@ -2,6 +2,7 @@
 
 use super::EXPONENT;
 use super::kernel::{LIMB_BITS, LIMB_BYTES, Limb, multiply_accumulate, multiply_add};
+use core::hint::black_box;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 /// Reads a big-endian number into `out`, which is filled up with zeros. The number fits.
@@ -57,7 +58,10 @@ pub(super) fn subtract(a: &mut [Limb], b: &[Limb]) -> Limb {
 }
 
 /// `a += b` where `mask` is all ones, and nothing where it is zero.
+///
+/// A compiler that sees that the mask comes from a single bit replaces the addition of nothing by a jump.
 pub(super) fn add_masked(a: &mut [Limb], b: &[Limb], mask: Limb) {
+    let mask = black_box(mask);
     let mut carry = false;
     for (a, b) in a.iter_mut().zip(b) {
         let (sum, first) = a.overflowing_add(*b & mask);
@@ -137,7 +141,8 @@ pub(super) fn reduce_by_exponent(number: u64) -> u32 {
 /// `number − modulus` if that is not negative, otherwise the number.
 fn subtract_once(number: u32, modulus: u32) -> u32 {
     let (lower, is_below) = number.overflowing_sub(modulus);
-    lower.wrapping_add(modulus & 0u32.wrapping_sub(u32::from(is_below)))
+    // Hidden from the compiler for the same reason as in `add_masked`.
+    lower.wrapping_add(modulus & black_box(0u32.wrapping_sub(u32::from(is_below))))
 }
 
 /// Divides a multiple of 65537 by it, in place. Without a remainder the quotient can be had from the low end, by
