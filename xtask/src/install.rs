@@ -52,6 +52,8 @@ pub(crate) const QEMU_ARM: Package = Package { name: "qemu-system-arm", is_there
 pub(crate) const PYTHON_VENV: Package = Package { name: "python3-venv", is_there: || python::knows("ensurepip") };
 /// PC/SC for Python.
 pub(crate) const PYSCARD: Package = Package { name: "python3-pyscard", is_there: || python::knows("smartcard") };
+/// A processor in software that watches what a program does with its memory.
+pub(crate) const VALGRIND: Package = Package { name: "valgrind", is_there: || exists("valgrind") };
 
 /// What a virtual HSM and its clients need.
 pub(crate) const CLIENTS: [Package; 4] = [PCSCD, VPCD, OPENSC, OPENSSL];

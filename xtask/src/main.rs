@@ -2,6 +2,7 @@
 
 mod bench;
 mod checks;
+mod constant_time;
 mod demo;
 mod firmware;
 mod install;
@@ -39,6 +40,8 @@ enum Command {
     Firmware,
     /// Measure: latencies beside other implementations, and the memory a chip needs.
     Bench,
+    /// Look for jumps and addresses that depend on secrets, with valgrind.
+    ConstantTime,
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::E2e => test::end_to_end(consent),
         Command::Firmware => firmware::build(consent),
         Command::Bench => bench::run_all(consent),
+        Command::ConstantTime => constant_time::check(consent),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
