@@ -25,6 +25,14 @@ pub(super) fn multiply_add(a: Limb, b: Limb, c: Limb, d: Limb) -> (Limb, Limb) {
     (wide as Limb, (wide >> LIMB_BITS) as Limb)
 }
 
+/// `a − b − borrow`, and the borrow out of it. A comparison of two limbs, from which the borrow could be had as well,
+/// becomes a jump on processors that cannot do without, such as a Cortex-M0+.
+#[inline(always)]
+pub(super) fn subtract_limb(a: Limb, b: Limb, borrow: Limb) -> (Limb, Limb) {
+    let wide = Wide::from(a).wrapping_sub(Wide::from(b)).wrapping_sub(Wide::from(borrow));
+    (wide as Limb, (wide >> LIMB_BITS) as Limb & 1)
+}
+
 /// `accumulator += number · factor + carry`, where the factor has two limbs, low and high; returns the two limbs that do
 /// not fit. Accumulator and number have the same length, and the time depends on that only.
 ///

@@ -1,7 +1,7 @@
 //! Numbers as little-endian slices of limbs, with operations whose time depends on the lengths only.
 
 use super::EXPONENT;
-use super::kernel::{LIMB_BITS, LIMB_BYTES, Limb, multiply_accumulate, multiply_add};
+use super::kernel::{LIMB_BITS, LIMB_BYTES, Limb, multiply_accumulate, multiply_add, subtract_limb};
 use core::hint::black_box;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
@@ -47,14 +47,11 @@ pub(super) fn add(a: &mut [Limb], b: &[Limb]) -> Limb {
 
 /// `a -= b`; returns the borrow.
 pub(super) fn subtract(a: &mut [Limb], b: &[Limb]) -> Limb {
-    let mut borrow = false;
+    let mut borrow = 0;
     for (a, b) in a.iter_mut().zip(b) {
-        let (difference, first) = a.overflowing_sub(*b);
-        let (difference, second) = difference.overflowing_sub(Limb::from(borrow));
-        *a = difference;
-        borrow = first | second;
+        (*a, borrow) = subtract_limb(*a, *b, borrow);
     }
-    Limb::from(borrow)
+    borrow
 }
 
 /// `a += b` where `mask` is all ones, and nothing where it is zero.
@@ -86,13 +83,7 @@ pub(super) fn is_equal(a: &[Limb], b: &[Limb]) -> Choice {
 
 /// Whether `a` is below `b`, both of the same length.
 pub(super) fn is_below(a: &[Limb], b: &[Limb]) -> bool {
-    let mut borrow = false;
-    for (a, b) in a.iter().zip(b) {
-        let (difference, first) = a.overflowing_sub(*b);
-        let (_, second) = difference.overflowing_sub(Limb::from(borrow));
-        borrow = first | second;
-    }
-    borrow
+    a.iter().zip(b).fold(0, |borrow, (a, b)| subtract_limb(*a, *b, borrow).1) == 1
 }
 
 /// Copies `table[index]` into `out`, reading every entry.
@@ -138,11 +129,12 @@ pub(super) fn reduce_by_exponent(number: u64) -> u32 {
     subtract_once(subtract_once(folded, EXPONENT), EXPONENT)
 }
 
-/// `number − modulus` if that is not negative, otherwise the number.
+/// `number − modulus` if that is not negative, otherwise the number. Both are below 2^31.
 fn subtract_once(number: u32, modulus: u32) -> u32 {
-    let (lower, is_below) = number.overflowing_sub(modulus);
-    // Hidden from the compiler for the same reason as in `add_masked`.
-    lower.wrapping_add(modulus & black_box(0u32.wrapping_sub(u32::from(is_below))))
+    let lower = number.wrapping_sub(modulus);
+    // The sign, in every bit; hidden from the compiler for the same reason as in `add_masked`.
+    let mask = black_box((lower as i32 >> 31) as u32);
+    lower.wrapping_add(modulus & mask)
 }
 
 /// Divides a multiple of 65537 by it, in place. Without a remainder the quotient can be had from the low end, by
@@ -155,10 +147,10 @@ pub(super) fn divide_by_exponent(number: &mut [Limb]) {
     }
     let mut taken = 0;
     for limb in number {
-        let (rest, borrow) = limb.overflowing_sub(taken);
+        let (rest, borrow) = subtract_limb(*limb, taken, 0);
         *limb = rest.wrapping_mul(inverse);
         let (_, high) = multiply_add(*limb, DIVISOR, 0, 0);
-        taken = high + Limb::from(borrow);
+        taken = high + borrow;
     }
 }
 
