@@ -174,7 +174,8 @@ impl Report {
             let stack = elements(error, "stack").next().unwrap_or_default();
             let mut frames = elements(stack, "frame").map(location);
             let place = Place { kind, location: frames.next().unwrap_or_default() };
-            report.places.entry(place).or_insert_with(|| frames.take(5).collect());
+            let callers = frames.take_while(|caller| !caller.starts_with("ferrite_constant_time"));
+            report.places.entry(place).or_insert_with(|| callers.take(6).collect());
         }
         let used = elements(xml, "suppcounts").flat_map(|counts| elements(counts, "name"));
         report.suppressions = used.map(unescape).collect();
@@ -199,7 +200,7 @@ fn location(frame: &str) -> String {
     let part = |name| elements(frame, name).next().map(unescape).unwrap_or_default();
     let mut depth = 0u32;
     let mut function = String::new();
-    for character in part("fn").chars() {
+    for character in part("fn").replace("->", "").chars() {
         match character {
             '<' => depth += 1,
             '>' => depth = depth.saturating_sub(1),
@@ -229,7 +230,8 @@ mod tests {
             <frame>
               <ip>0x1</ip><fn>sign&lt;a::Rng&lt;T&gt;, B&gt;</fn><dir>/x/src</dir><file>ec.rs</file><line>17</line>
             </frame>
-            <frame><ip>0x1</ip><fn>main</fn><file>main.rs</file><line>3</line></frame>
+            <frame><ip>0x1</ip><fn>card::sign</fn><file>sign.rs</file><line>3</line></frame>
+            <frame><ip>0x1</ip><fn>ferrite_constant_time::main</fn><file>main.rs</file><line>9</line></frame>
           </stack>
         </error>
         <error><unique>0x1</unique><kind>UninitCondition</kind>
@@ -255,7 +257,7 @@ mod tests {
     fn a_report_names_each_place_once() {
         let report = Report::parse(XML);
         let expected = [
-            (place("UninitCondition", "sign (src/ec.rs:17)"), vec!["main (main.rs:3)".to_owned()]),
+            (place("UninitCondition", "sign (src/ec.rs:17)"), vec!["card::sign (sign.rs:3)".to_owned()]),
             (place("UninitValue", "lookup (ec.rs:20)"), vec![]),
         ];
         assert_eq!(report.places, BTreeMap::from(expected));

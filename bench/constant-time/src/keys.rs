@@ -66,10 +66,22 @@ const PRIMES_2048: [&str; 2] = [
      0FF0993E91F1E532A366DDEC2CEDE8DA10CC9CCC62E363EC7655CDB8B16B62D7",
 ];
 
+/// The primes of an RSA key.
+fn primes(bits: u16) -> [Vec<u8>; 2] {
+    let primes = if bits == 1024 { PRIMES_1024 } else { PRIMES_2048 };
+    primes.map(|prime| hex::decode(prime).unwrap_or_default())
+}
+
+/// The primes of an RSA key, secret.
+pub(crate) fn secret_primes(bits: u16) -> [Vec<u8>; 2] {
+    let mut primes = primes(bits);
+    primes.iter_mut().for_each(|prime| poison(prime));
+    primes
+}
+
 /// An RSA key that is not secret yet.
 pub(crate) fn rsa_key(bits: u16) -> Result<rsa::PrivateKey> {
-    let primes = if bits == 1024 { PRIMES_1024 } else { PRIMES_2048 };
-    let [p, q] = primes.map(|prime| hex::decode(prime).unwrap_or_default());
+    let [p, q] = primes(bits);
     rsa::PrivateKey::from_primes(&p, &q).map_err(|error| anyhow!("{error:?}"))
 }
 

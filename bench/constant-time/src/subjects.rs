@@ -2,11 +2,13 @@
 //!
 //! Each ends by declaring its result public where the protocol does so. Whether a result is an error is public too.
 
-use crate::keys::{SecretRng, scalar, secret_rsa_key};
+use crate::keys::{SecretRng, scalar, secret_primes, secret_rsa_key};
 use crate::memcheck::{declassify, poison, secret};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
+use ferrite_crypto::drbg::Drbg;
 use ferrite_crypto::hash::Hash;
-use ferrite_crypto::{Error, Sequential, ec};
+use ferrite_crypto::{Error, Sequential, aead, ec, kdf, rsa};
+use rand_core::Rng as _;
 use std::hint::black_box;
 
 /// What memcheck is expected to report.
@@ -63,12 +65,28 @@ pub(crate) fn all() -> Vec<Subject> {
         let mut row = |operation: &str, run: fn(u16) -> Result<()>| {
             add(format!("RSA-{bits} {operation}"), Expected::Nothing, Box::new(move || run(bits)));
         };
+        row("from primes", rsa_from_primes);
         row("private operation", rsa_private_operation);
         row("sign PKCS1", rsa_sign_pkcs1);
         row("sign PSS", rsa_sign_pss);
     }
+    for (name, run) in SYMMETRIC {
+        add(name.into(), Expected::Nothing, Box::new(run));
+    }
     table
 }
+
+/// An operation that needs nothing from outside.
+type Run = fn() -> Result<()>;
+
+/// Operations without a curve or a length.
+const SYMMETRIC: [(&str, Run); 5] = [
+    ("HKDF-SHA-256", hkdf),
+    ("HMAC_DRBG", drbg),
+    ("ChaCha20-Poly1305 seal", seal),
+    ("ChaCha20-Poly1305 open, right tag", || open(0)),
+    ("ChaCha20-Poly1305 open, wrong tag", || open(1)),
+];
 
 /// The value, or what went wrong.
 fn checked<T>(result: Result<T, Error>) -> Result<T> {
@@ -126,6 +144,12 @@ fn block(len: usize) -> Vec<u8> {
     block
 }
 
+fn rsa_from_primes(bits: u16) -> Result<()> {
+    let [p, q] = secret_primes(bits);
+    black_box(checked(rsa::PrivateKey::from_primes(&p, &q))?);
+    Ok(())
+}
+
 fn rsa_private_operation(bits: u16) -> Result<()> {
     let key = secret_rsa_key(bits)?;
     let mut block = block(key.len());
@@ -150,5 +174,42 @@ fn rsa_sign_pss(bits: u16) -> Result<()> {
     checked(key.sign_pss(Hash::Sha256, &DIGEST, &mut out, &mut SecretRng::new(), &mut Sequential))?;
     declassify(out.as_mut_slice());
     black_box(out);
+    Ok(())
+}
+
+fn hkdf() -> Result<()> {
+    let mut out = [0; 64];
+    kdf::hkdf_sha256(&[1; 32], &secret([2; 32]), &[b"label"], &mut out);
+    black_box(out);
+    Ok(())
+}
+
+fn drbg() -> Result<()> {
+    let mut drbg = Drbg::new(&secret([3; 48]), &[], &[]);
+    drbg.reseed(&secret([4; 48]), &[]);
+    let mut out = [0; 100];
+    drbg.fill_bytes(&mut out);
+    black_box(out);
+    Ok(())
+}
+
+/// What is sealed, under a key and a nonce that are fixed.
+fn seal() -> Result<()> {
+    let mut data = secret([5; 100]);
+    let mut tag = aead::seal(&aead::Key::from_bytes(&secret([6; 32])), &[0; 12], b"header", &mut data);
+    declassify(&mut data);
+    declassify(&mut tag);
+    black_box((data, tag));
+    Ok(())
+}
+
+/// Opens what was sealed, with `change` in a byte of the tag.
+fn open(change: u8) -> Result<()> {
+    let mut data = [5; 100];
+    let mut tag = aead::seal(&aead::Key::from_bytes(&[6; 32]), &[0; 12], b"header", &mut data);
+    tag[7] ^= change;
+    let opened = aead::open(&aead::Key::from_bytes(&secret([6; 32])), &[0; 12], b"header", &mut data, &tag);
+    ensure!(opened.is_ok() == (change == 0), "the tag is not what it should be");
+    black_box(data);
     Ok(())
 }
