@@ -41,7 +41,10 @@ enum Command {
     /// Measure: latencies beside other implementations, and the memory a chip needs.
     Bench,
     /// Look for jumps and addresses that depend on secrets, with valgrind.
-    ConstantTime,
+    ConstantTime {
+        /// Only the subjects in whose names this occurs, such as "RSA-2048", and the controls.
+        name: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
         Command::E2e => test::end_to_end(consent),
         Command::Firmware => firmware::build(consent),
         Command::Bench => bench::run_all(consent),
-        Command::ConstantTime => constant_time::check(consent),
+        Command::ConstantTime { name } => constant_time::check(consent, name.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

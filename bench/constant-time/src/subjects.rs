@@ -2,12 +2,12 @@
 //!
 //! Each ends by declaring its result public where the protocol does so. Whether a result is an error is public too.
 
-use crate::keys::{SecretRng, scalar, secret_primes, secret_rsa_key};
+use crate::keys::{SecretRng, rsa_key, scalar, secret_primes, secret_rsa_key};
 use crate::memcheck::{declassify, poison, secret};
 use anyhow::{Result, anyhow, ensure};
 use ferrite_crypto::drbg::Drbg;
 use ferrite_crypto::hash::Hash;
-use ferrite_crypto::{Error, Sequential, aead, ec, kdf, rsa};
+use ferrite_crypto::{Error, Sequential, aead, ec, edwards, kdf, montgomery, rsa};
 use rand_core::Rng as _;
 use std::hint::black_box;
 
@@ -60,6 +60,22 @@ pub(crate) fn all() -> Vec<Subject> {
         row("generate", ec_generate);
         row("public key", ec_public_key);
         row("sign", ec_sign);
+        row("agree", ec_agree);
+        row("add", ec_add);
+    }
+    for curve in edwards::Curve::ALL.iter().copied() {
+        let mut row = |operation: &str, run: fn(edwards::Curve) -> Result<()>| {
+            add(format!("{curve:?} {operation}"), Expected::Nothing, Box::new(move || run(curve)));
+        };
+        row("public key", edwards_public_key);
+        row("sign", edwards_sign);
+    }
+    for curve in montgomery::Curve::ALL.iter().copied() {
+        let mut row = |operation: &str, run: fn(montgomery::Curve) -> Result<()>| {
+            add(format!("{curve:?} {operation}"), Expected::Nothing, Box::new(move || run(curve)));
+        };
+        row("public key", montgomery_public_key);
+        row("agree", montgomery_agree);
     }
     for bits in RSA_LENGTHS {
         let mut row = |operation: &str, run: fn(u16) -> Result<()>| {
@@ -69,6 +85,10 @@ pub(crate) fn all() -> Vec<Subject> {
         row("private operation", rsa_private_operation);
         row("sign PKCS1", rsa_sign_pkcs1);
         row("sign PSS", rsa_sign_pss);
+        row("decrypt PKCS1, right padding", |bits| rsa_decrypt_pkcs1(bits, 2));
+        row("decrypt PKCS1, wrong padding", |bits| rsa_decrypt_pkcs1(bits, 1));
+        row("decrypt OAEP, right padding", |bits| rsa_decrypt_oaep(bits, 0));
+        row("decrypt OAEP, wrong padding", |bits| rsa_decrypt_oaep(bits, 1));
     }
     for (name, run) in SYMMETRIC {
         add(name.into(), Expected::Nothing, Box::new(run));
@@ -124,7 +144,7 @@ fn ec_generate(curve: ec::Curve) -> Result<()> {
 }
 
 fn ec_public_key(curve: ec::Curve) -> Result<()> {
-    let mut point = secret_ec_key(curve)?.public_key();
+    let mut point = checked(secret_ec_key(curve)?.public_key())?;
     declassify(&mut point);
     black_box(point);
     Ok(())
@@ -134,6 +154,61 @@ fn ec_sign(curve: ec::Curve) -> Result<()> {
     let mut signature = checked(secret_ec_key(curve)?.sign(&DIGEST, &mut SecretRng::new()))?;
     declassify(&mut signature);
     black_box(signature);
+    Ok(())
+}
+
+fn ec_agree(curve: ec::Curve) -> Result<()> {
+    let peer = checked(ec::PrivateKey::from_bytes(curve, &scalar(curve, 0x33)).and_then(|peer| peer.public_key()))?;
+    black_box(checked(secret_ec_key(curve)?.agree(peer.as_ref()))?);
+    Ok(())
+}
+
+fn ec_add(curve: ec::Curve) -> Result<()> {
+    let mut tweak = scalar(curve, 0x33);
+    poison(&mut tweak);
+    black_box(checked(secret_ec_key(curve)?.add(&tweak))?);
+    Ok(())
+}
+
+/// A private key of which all is secret.
+fn secret_edwards_key(curve: edwards::Curve) -> Result<edwards::PrivateKey> {
+    let mut seed = vec![0x5A; curve.key_len()];
+    poison(&mut seed);
+    checked(edwards::PrivateKey::from_bytes(curve, &seed))
+}
+
+fn edwards_public_key(curve: edwards::Curve) -> Result<()> {
+    let mut point = checked(secret_edwards_key(curve)?.public_key())?;
+    declassify(&mut point);
+    black_box(point);
+    Ok(())
+}
+
+fn edwards_sign(curve: edwards::Curve) -> Result<()> {
+    let mut signature = checked(secret_edwards_key(curve)?.sign(&DIGEST))?;
+    declassify(&mut signature);
+    black_box(signature);
+    Ok(())
+}
+
+/// A private key of which all is secret.
+fn secret_montgomery_key(curve: montgomery::Curve) -> Result<montgomery::PrivateKey> {
+    let mut scalar = vec![0x5A; curve.key_len()];
+    poison(&mut scalar);
+    checked(montgomery::PrivateKey::from_bytes(curve, &scalar))
+}
+
+fn montgomery_public_key(curve: montgomery::Curve) -> Result<()> {
+    let mut coordinate = checked(secret_montgomery_key(curve)?.public_key())?;
+    declassify(&mut coordinate);
+    black_box(coordinate);
+    Ok(())
+}
+
+fn montgomery_agree(curve: montgomery::Curve) -> Result<()> {
+    let peer = montgomery::PrivateKey::from_bytes(curve, &vec![0x33; curve.key_len()]);
+    let peer = checked(peer.and_then(|peer| peer.public_key()))?;
+    black_box(checked(secret_montgomery_key(curve)?.agree(peer.as_ref()))?);
     Ok(())
 }
 
@@ -174,6 +249,66 @@ fn rsa_sign_pss(bits: u16) -> Result<()> {
     checked(key.sign_pss(Hash::Sha256, &DIGEST, &mut out, &mut SecretRng::new(), &mut Sequential))?;
     declassify(out.as_mut_slice());
     black_box(out);
+    Ok(())
+}
+
+/// What is encrypted.
+const MESSAGE: &[u8] = b"a message that nobody else may read";
+
+/// Encrypts a block with an RSA key's public half.
+fn rsa_encrypt(key: &rsa::PrivateKey, block: &mut [u8]) -> Result<()> {
+    let mut modulus = vec![0; key.len()];
+    checked(key.modulus(&mut modulus))?;
+    checked(rsa::public(&modulus, block))
+}
+
+/// Decrypts PKCS#1 v1.5 with a byte that says what the padding is for; 2 is right.
+fn rsa_decrypt_pkcs1(bits: u16, kind: u8) -> Result<()> {
+    let mut block = vec![0xFF; usize::from(bits / 8)];
+    let (padding, message) = block.split_at_mut(usize::from(bits / 8) - MESSAGE.len());
+    message.copy_from_slice(MESSAGE);
+    (padding[0], padding[1], padding[padding.len() - 1]) = (0, kind, 0);
+    rsa_encrypt(&rsa_key(bits)?, &mut block)?;
+    let mut out = vec![0; block.len()];
+    let key = secret_rsa_key(bits)?;
+    let decrypted = key.decrypt_pkcs1(&block, &mut out, &mut SecretRng::new(), &mut Sequential);
+    rsa_decrypted(decrypted, out, kind == 2)
+}
+
+/// Decrypts OAEP with a first byte; 0 is right.
+fn rsa_decrypt_oaep(bits: u16, first: u8) -> Result<()> {
+    const HASH: Hash = Hash::Sha256;
+    let mut block = vec![0; usize::from(bits / 8)];
+    block[0] = first;
+    let (seed, db) = block[1..].split_at_mut(HASH.digest_len());
+    seed.fill(0x77);
+    let (header, message) = db.split_at_mut(db.len() - MESSAGE.len());
+    message.copy_from_slice(MESSAGE);
+    header[..HASH.digest_len()].copy_from_slice(HASH.digest(&[]).as_ref());
+    header[header.len() - 1] = 1;
+    mask(HASH, seed, db);
+    mask(HASH, db, seed);
+    rsa_encrypt(&rsa_key(bits)?, &mut block)?;
+    let mut out = vec![0; block.len()];
+    let key = secret_rsa_key(bits)?;
+    let decrypted = key.decrypt_oaep(HASH, &block, &mut out, &mut SecretRng::new(), &mut Sequential);
+    rsa_decrypted(decrypted, out, first == 0)
+}
+
+/// Adds MGF1 of a seed to a part of a block (RFC 8017 §B.2.1).
+fn mask(hash: Hash, seed: &[u8], part: &mut [u8]) {
+    for (counter, chunk) in (0u32..).zip(part.chunks_mut(hash.digest_len())) {
+        let mask = hash.digest(&[seed, &counter.to_be_bytes()]);
+        chunk.iter_mut().zip(mask.as_ref()).for_each(|(byte, mask)| *byte ^= mask);
+    }
+}
+
+/// Checks that the padding was found right or wrong. That is public, and so is the length of the message.
+fn rsa_decrypted(mut decrypted: Result<usize, Error>, mut out: Vec<u8>, is_right: bool) -> Result<()> {
+    declassify(&mut decrypted);
+    declassify(out.as_mut_slice());
+    let found = decrypted.ok().and_then(|len| out.get(..len));
+    ensure!(found == is_right.then_some(MESSAGE), "the padding is not what it should be");
     Ok(())
 }
 
