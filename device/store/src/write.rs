@@ -10,8 +10,9 @@ use crate::record::{CHUNK, Header, Tag, size};
 use crate::seal::{Binding, MAC, TAG, TagDigest};
 use crate::store::{FLOOR, Head, RESERVE, Store, chunk_len, chunks, public_len, seed_len};
 
-/// Records that only counters may use, so that a full store can still count down the tries of a PIN.
-const COUNTER_RESERVE: usize = 64;
+/// Records that only counters may use, so that a full store can still count down the uses of 255 keys and the tries of
+/// their PINs.
+const COUNTER_RESERVE: usize = 260;
 
 /// What a head says, and the content of the object.
 struct Object<'a> {
@@ -36,8 +37,7 @@ impl<F: Flash> Store<'_, F> {
 
     fn transact(&mut self, changes: &[Change<'_>], rng: &mut impl CryptoRng) -> Result<(), Error> {
         self.check(changes)?;
-        let frees =
-            changes.iter().all(|change| matches!(change, Change::Delete { .. } | Change::DeleteAllExcept { .. }));
+        let frees = wipes(changes) || self.none_grows(changes)?;
         let packing = self.reserve(frees, |store| store.plan(changes))?;
         if packing.records == 0 {
             return Ok(());
@@ -64,9 +64,29 @@ impl<F: Flash> Store<'_, F> {
         }
     }
 
+    /// Whether no object takes more room afterwards than before. A full store must take such changes: it could neither
+    /// be given a new PIN nor be emptied otherwise.
+    fn none_grows(&mut self, changes: &[Change<'_>]) -> Result<bool, Error> {
+        for change in changes {
+            let grows = match *change {
+                Change::Delete { .. } | Change::DeleteAllExcept { .. } => false,
+                Change::Put { id, meta, content, .. } => {
+                    self.info(id)?.is_none_or(|before| content.len() > before.len || meta.len() > before.meta.len())
+                }
+                Change::Write { id, offset, content, .. } => {
+                    self.info(id)?.is_none_or(|before| offset + content.len() > before.len)
+                }
+            };
+            if grows {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Refuses what can be refused without looking at content.
     fn check(&mut self, changes: &[Change<'_>]) -> Result<(), Error> {
-        let mut records = self.journal.index.len();
+        let mut records = if wipes(changes) { 0 } else { self.journal.index.len() };
         for (at, change) in changes.iter().enumerate() {
             if let Some(id) = named(change)
                 && changes.iter().take(at).any(|other| named(other) == Some(id))
@@ -100,7 +120,7 @@ impl<F: Flash> Store<'_, F> {
     }
 
     /// Collects garbage until the records that `plan` counts fit and [`RESERVE`] pages stay blank. A change that
-    /// `frees` collects too, but makes do with [`FLOOR`] pages rather than be refused or go round the whole ring.
+    /// `frees`, or takes no more room than before, collects too, but makes do with [`FLOOR`] pages rather than be refused or go round the whole ring.
     pub(crate) fn reserve(
         &mut self,
         frees: bool,
@@ -304,6 +324,11 @@ impl<F: Flash> Store<'_, F> {
         let arg = self.journal.log.transaction;
         self.journal.append(&Header { tag, alone, sealed, len: len as u16, id: object.id, part: part as u16, arg })
     }
+}
+
+/// Whether nearly everything goes.
+fn wipes(changes: &[Change<'_>]) -> bool {
+    changes.iter().any(|change| matches!(change, Change::DeleteAllExcept { .. }))
 }
 
 /// The object that a change names.
