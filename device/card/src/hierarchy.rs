@@ -48,6 +48,9 @@ impl Mkek {
     }
 }
 
+/// Longest PIN, in bytes.
+pub(crate) const MAX_PIN: usize = 16;
+
 /// Whose PIN it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -67,12 +70,17 @@ impl Role {
         }
     }
 
-    /// Shortest and longest PIN, in bytes (any bytes).
-    pub(crate) fn length_is_legal(self, len: usize) -> bool {
+    /// Shortest PIN, in bytes (any bytes).
+    pub(crate) fn shortest_pin(self) -> usize {
         match self {
-            Role::User => (6..=16).contains(&len),
-            Role::SecurityOfficer => (8..=16).contains(&len),
+            Role::User => 6,
+            Role::SecurityOfficer => 8,
         }
+    }
+
+    /// Whether a PIN may have this length, in bytes.
+    pub(crate) fn length_is_legal(self, len: usize) -> bool {
+        (self.shortest_pin()..=MAX_PIN).contains(&len)
     }
 
     fn label(self) -> &'static [u8] {

@@ -61,26 +61,32 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// Re-reads the device's name from its certificate file.
     pub(crate) fn reload_name(&mut self) {
         let mut first = [0; MAX_DEVICE_CERTIFICATE];
-        let name =
-            self.first_certificate(&mut first).and_then(|certificate| Name::from_slice(certificate.body.chr).ok());
+        let name = self.first_certificate(&mut first).and_then(|(first, _)| Name::from_slice(first.body.chr).ok());
         self.name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| own_name(&self.platform.unique_id()));
     }
 
-    /// The first certificate in EF.C_DevAut, if there is a readable one.
-    fn first_certificate<'b>(&mut self, buffer: &'b mut [u8]) -> Option<cvc::Certificate<'b>> {
+    /// The first certificate in EF.C_DevAut, if there is a readable one, and what follows it.
+    fn first_certificate<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(cvc::Certificate<'b>, &'b [u8])> {
         let store = self.storage.open().ok()?;
         let len = store.read(object(FileId::DEVICE_CERTIFICATE), Seal::Public, 0, buffer).ok()?;
-        let (certificate, _) = cvc::Certificate::parse(buffer.get(..len)?).ok()?;
-        Some(certificate)
+        cvc::Certificate::parse(buffer.get(..len)?).ok()
     }
 
-    /// Whether the device has a key and a certificate for it, which INITIALIZE then keeps.
+    /// Whether the device has a key and a certificate for it, which INITIALIZE then keeps: one that an authority issued,
+    /// or the device itself. A user may write that file, so a certificate in the device's own name counts only if the
+    /// device signed it, and only alone.
     pub(crate) fn has_identity(&mut self) -> bool {
         let Ok(key) = self.device_key() else { return false };
         let mut buffer = [0; MAX_DEVICE_CERTIFICATE];
         let Ok(public_key) = key.public_key() else { return false };
-        self.first_certificate(&mut buffer).is_some_and(|certificate| {
-            matches!(certificate.body.public_key, PublicKey::Ec { point, .. } if point == public_key.as_ref())
+        self.first_certificate(&mut buffer).is_some_and(|(certificate, rest)| {
+            let is_ours =
+                matches!(certificate.body.public_key, PublicKey::Ec { point, .. } if point == public_key.as_ref());
+            let is_self_issued = certificate.body.car == certificate.body.chr;
+            let digest = Hash::Sha256.digest(&[certificate.signed]);
+            let verified =
+                ec::verify(ec::Curve::P256, public_key.as_ref(), digest.as_ref(), certificate.signature).is_ok();
+            is_ours && (!is_self_issued || (verified && rest.is_empty()))
         })
     }
 

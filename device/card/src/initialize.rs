@@ -39,8 +39,10 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         }
         let impossible_pka =
             request.pka.is_some_and(|pka| pka.total > MAX_PKA || pka.required == 0 || pka.required > pka.total);
-        // Only the secure lock itself can lock the device: the bit alone would shut its owner out.
-        if impossible_pka || request.options.is_some_and(|options| options.secure_lock()) {
+        // Only the secure lock itself can lock the device: the bit alone would shut its owner out. So would public-key
+        // authentication before any key is registered, on a device without an SO.
+        let shuts_out = request.pka.is_some() && request.so_pin.is_none();
+        if impossible_pka || shuts_out || request.options.is_some_and(|options| options.secure_lock()) {
             return Err(Status::WRONG_DATA);
         }
         self.authorise_initialize(request, response)?;
@@ -118,11 +120,13 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// D3: free on a blank device; after that the SO-PIN in the command must be the current one, or an SO session be
     /// open. A device that never had an SO-PIN belongs to its user.
     fn authorise_initialize(&mut self, request: &Initialize<'_>, response: &mut Response<'_>) -> Result<(), Status> {
-        if self.config.is_none() || self.session.is_logged_in(Role::SecurityOfficer) {
+        if self.session.is_logged_in(Role::SecurityOfficer) {
             return Ok(());
         }
         if self.pin_record(Role::SecurityOfficer)?.is_none() {
-            return self.demand(crate::access::Who::User);
+            // Damaged flash may lose the configuration; a PIN that is left still tells a used device from a blank one.
+            let is_blank = self.config.is_none() && self.pin_record(Role::User)?.is_none();
+            return if is_blank { Ok(()) } else { self.demand(crate::access::Who::User) };
         }
         let so_pin = request.so_pin.ok_or(Status::SECURITY_STATUS)?;
         self.check_pin(Role::SecurityOfficer, so_pin.0, response.space()).map(|_| ())

@@ -70,7 +70,9 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let rng = self.random.fresh(&mut self.platform).map_err(error::entropy)?;
         let key = Key::generate(parameters, rng, &mut self.platform, &progress)?;
         self.write_request(&key, request.car, request.chr, response)?;
-        response.send_whole();
+        if response.wanted() == 0 {
+            response.send_whole();
+        }
         self.store_new_key(id, &key, &attributes, Some(response.data()))
     }
 

@@ -125,7 +125,10 @@ impl<'w, P: Platform, F: Flash> Card<'w, P, F> {
         let mut response = Response::new(room, apdu.le);
         match self.hsm.execute(&apdu, &mut response) {
             Ok(()) => exchange::Answer::data(&response),
-            Err(status) => status.into(),
+            Err(status) => {
+                response.wipe();
+                status.into()
+            }
         }
     }
 }

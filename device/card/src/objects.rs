@@ -2,6 +2,7 @@
 
 use crate::VERSION;
 use crate::access::Who;
+use crate::config::Config;
 use crate::error;
 use crate::files::{self, FileRule};
 use crate::hierarchy::Role;
@@ -9,7 +10,7 @@ use crate::hsm::Hsm;
 use crate::key::KeyMeta;
 use crate::platform::Platform;
 use crate::response::Response;
-use ferrite_proto::command::Target;
+use ferrite_proto::command::{Attributes, Target};
 use ferrite_proto::fid::{FileId, KeyId, prefix};
 use ferrite_proto::status::Status;
 use ferrite_proto::{fcp, pkcs15};
@@ -43,9 +44,13 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     pub(crate) fn select_file(&mut self, file: FileId, response: &mut Response<'_>) -> Result<(), Status> {
         let (_, found) = self.find(file)?;
         let written = match &found {
-            File::Stored(info) if file.prefix() == prefix::KEY => {
+            // The device key has no attributes.
+            File::Stored(info) if file.prefix() == prefix::KEY && file != KeyId::DEVICE.key() => {
                 let meta = KeyMeta::parse(&info.meta).ok_or(Status::MEMORY_FAILURE)?;
                 fcp::key(file, info.len, &meta.attributes(info.counter), response.space())
+            }
+            File::Stored(info) if file == KeyId::DEVICE.key() => {
+                fcp::key(file, info.len, &Attributes::default(), response.space())
             }
             _ => fcp::file(file, found.len(), response.space()),
         };
@@ -72,6 +77,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         self.demand(rule.read)?;
         let rest = found.len().checked_sub(offset).ok_or(Status::END_OF_FILE)?;
         let wanted = if response.wanted() == 0 { rest } else { rest.min(response.wanted()) };
+        let wanted = wanted.min(response.space().len());
         let read = match found {
             File::Default(content) => {
                 let part = content.get(offset..).and_then(|rest| rest.get(..wanted)).ok_or(Status::INTERNAL)?;
@@ -185,8 +191,12 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     pub(crate) fn demand(&self, who: Who) -> Result<(), Status> {
         let allowed = match who {
             Who::Anyone => true,
-            // With public-key authentication configured the PIN alone does not make a user (specification §4.13).
-            Who::User => self.session.is_logged_in(Role::User) && self.config.as_ref().is_some_and(|c| c.pka.is_none()),
+            // With public-key authentication configured the PIN alone does not make a user (specification §4.13), and
+            // with a transport PIN nobody is one until it is changed (D9).
+            Who::User => {
+                let is_open = |config: &Config| config.pka.is_none() && !config.options.transport_pin();
+                self.session.is_logged_in(Role::User) && self.config.as_ref().is_some_and(is_open)
+            }
             Who::Nobody => false,
         };
         if allowed { Ok(()) } else { Err(Status::SECURITY_STATUS) }

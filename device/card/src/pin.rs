@@ -2,7 +2,7 @@
 
 use crate::config::CONFIG;
 use crate::error;
-use crate::hierarchy::{Mkek, PinRecord, Role};
+use crate::hierarchy::{MAX_PIN, Mkek, PinRecord, Role};
 use crate::hsm::Hsm;
 use crate::platform::Platform;
 use crate::response::Response;
@@ -45,7 +45,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     ) -> Result<(), Status> {
         let role = role_of(reference)?;
         let (record, _) = self.pin_record(role)?.ok_or(Status::REFERENCE_NOT_FOUND)?;
-        let (old, new) = split_pins(data, record.pin_len(), role)?;
+        let (old, new) = split_pins(data, record.pin_len(), role, role)?;
         let mkek = self.check_pin(role, old, response.space())?;
         self.session.log_in(role, mkek);
         self.replace_pin(role, new, record.tries(), response.space())
@@ -68,11 +68,11 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         }
         let (so_pin, new) = match mode {
             UnblockMode::SoPinAndNew => {
-                let (so_pin, new) = split_pins(data, officer.pin_len(), Role::User)?;
+                let (so_pin, new) = split_pins(data, officer.pin_len(), Role::SecurityOfficer, Role::User)?;
                 (Some(so_pin), Some(new))
             }
-            UnblockMode::SoPinOnly if data.len() == officer.pin_len() => (Some(data), None),
-            UnblockMode::New => (None, Some(split_pins(data, 0, Role::User)?.1)),
+            UnblockMode::SoPinOnly if Role::SecurityOfficer.length_is_legal(data.len()) => (Some(data), None),
+            UnblockMode::New => (None, Some(data)),
             UnblockMode::Nothing if data.is_empty() => (None, None),
             UnblockMode::SoPinOnly | UnblockMode::Nothing => return Err(Status::WRONG_LENGTH),
         };
@@ -130,6 +130,11 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// Stores a PIN in place of the old one, for the session's MKEK; the tries start anew. A new user PIN ends the
     /// transport PIN's state (D9).
     fn replace_pin(&mut self, role: Role, pin: &[u8], tries: u8, memory: &mut [u8]) -> Result<(), Status> {
+        match pin.len() {
+            0 => return Err(Status::WRONG_LENGTH),
+            len if !role.length_is_legal(len) => return Err(Status::WRONG_DATA),
+            _ => {}
+        }
         let mkek = self.session.mkek()?;
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
         let record = PinRecord::seal(role, pin, tries, mkek, &self.roots, rng, memory).map_err(error::crypto)?;
@@ -172,10 +177,14 @@ fn tries_left(left: u32) -> Status {
     }
 }
 
-/// Splits `old ‖ new` and checks the new PIN's length for `role`.
-fn split_pins(data: &[u8], old_len: usize, role: Role) -> Result<(&[u8], &[u8]), Status> {
-    let (old, new) = data.split_at_checked(old_len).filter(|(_, new)| !new.is_empty()).ok_or(Status::WRONG_LENGTH)?;
-    if role.length_is_legal(new.len()) { Ok((old, new)) } else { Err(Status::WRONG_DATA) }
+/// Splits `old ‖ new`. Only data that is too short or too long for any two PINs is refused (6700): the length of the old
+/// one must not be found out without spending a try.
+fn split_pins(data: &[u8], old_len: usize, old: Role, new: Role) -> Result<(&[u8], &[u8]), Status> {
+    let shortest = old.shortest_pin().saturating_add(new.shortest_pin());
+    if !(shortest..=MAX_PIN.saturating_mul(2)).contains(&data.len()) {
+        return Err(Status::WRONG_LENGTH);
+    }
+    Ok(data.split_at_checked(old_len).unwrap_or((data, &[])))
 }
 
 fn role_of(reference: PinReference) -> Result<Role, Status> {

@@ -1,6 +1,7 @@
 //! The response under construction, written straight into the card's large buffer.
 
 use ferrite_proto::status::Status;
+use zeroize::Zeroize;
 
 /// Response data of the command being answered.
 pub(crate) struct Response<'w> {
@@ -19,6 +20,11 @@ impl<'w> Response<'w> {
     /// Ne of the command: 0 if it has no Le field.
     pub(crate) fn wanted(&self) -> usize {
         self.wanted
+    }
+
+    /// Wipes what has been written: the command failed.
+    pub(crate) fn wipe(&mut self) {
+        self.bytes.iter_mut().take(self.len).for_each(Zeroize::zeroize);
     }
 
     /// Sends all data at once even if the command did not ask for any, as GENERATE ASYMMETRIC KEY PAIR and RSA

@@ -197,10 +197,12 @@ fn a_broken_entropy_source_makes_no_keys() {
 #[test]
 fn pins_of_illegal_length_change_nothing() {
     let (mut device, _) = Device::initialised();
-    for new in [&b"12345"[..], &[b'1'; 17]] {
-        assert_eq!(device.status(&apdu(0, 0x24, 0, 0x81, &[USER_PIN, new].concat(), None)), 0x6A80);
-        assert_eq!(device.status(&apdu(0, 0x2C, 0, 0x81, &[SO_PIN, new].concat(), None)), 0x6A80);
+    // Data too short for any two PINs is refused before a try is spent.
+    for (new, expected) in [(&b"12345"[..], 0x6700), (&[b'1'; 17], 0x6A80)] {
+        assert_eq!(device.status(&apdu(0, 0x24, 0, 0x81, &[USER_PIN, new].concat(), None)), expected);
+        assert_eq!(device.status(&apdu(0, 0x2C, 0, 0x81, &[SO_PIN, new].concat(), None)), expected);
     }
+    device.select();
     assert_eq!(device.status(&apdu(0, 0x24, 0, 0x81, USER_PIN, None)), 0x6700);
     assert_eq!(device.status(&[0, 0x20, 0, 0x81]), 0x63C3);
     assert_eq!(device.status(&[0, 0x20, 0, 0x88]), 0x63CF);
@@ -229,4 +231,97 @@ fn a_chained_pin_works_and_is_wiped_with_its_chain() {
     device.ok(&[0x10, 0x20, 0x00, 0x81, 0x03, b'6', b'4', b'8']);
     device.card.reset();
     assert_eq!(device.status(&[0x00, 0x20, 0x00, 0x81, 0x03, b'2', b'1', b'9']), 0x63C2);
+}
+
+/// Fills the store to the last byte with files of decreasing size.
+fn fill(device: &mut Device, first_size: usize) {
+    let (mut file, mut size) = (1, first_size);
+    while size > 0 {
+        match device.status(&update(file, 0, &vec![7; size])) {
+            0x9000 => file += 1,
+            status => {
+                assert_eq!(status, 0x6A84);
+                size /= 2;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_full_device_still_gets_new_pins_and_is_emptied_by_its_so() {
+    for first_size in [300, 1200, 30_000] {
+        let (mut device, flash) = Device::initialised();
+        device.login();
+        fill(&mut device, first_size);
+        device.ok(&apdu(0, 0x24, 0, 0x81, &[USER_PIN, b"second-pin"].concat(), None));
+        device.ok(&apdu(0, 0x24, 0, 0x81, &[b"second-pin", USER_PIN].concat(), None));
+        device.ok(&apdu(0, 0x2C, 0, 0x81, &[SO_PIN, b"third-pin"].concat(), None));
+        drop(device);
+        let mut device = Device::start(&flash);
+        device.select();
+        device.ok(&verify(0x81, b"third-pin"));
+        device.ok(&initialize(&[0, 1], USER_PIN, SO_PIN));
+        device.ok(&update(0xCF01, 0, &[1; 5000]));
+    }
+}
+
+#[test]
+fn a_certificate_for_somebody_elses_name_does_not_outlive_initialize() {
+    let (mut device, _) = Device::initialised();
+    device.login();
+    let genuine = device.ok(&read(0x2F02, 0));
+    let name = genuine.windows(2).position(|pair| pair == b"UT").unwrap();
+    let name = genuine[name..name + 16].to_vec();
+    let mut forged = genuine.clone();
+    for at in 0..forged.len() - name.len() {
+        if forged[at..].starts_with(&name) {
+            forged[at..at + name.len()].copy_from_slice(b"UTVICTIM00000001");
+        }
+    }
+    let foreign = [&genuine[..], &genuine].concat();
+    for planted in [&forged, &foreign] {
+        device.ok(&update(0x2F02, 0, planted));
+        device.ok(&initialize(&[0, 1], USER_PIN, SO_PIN));
+        let kept = device.ok(&read(0x2F02, 0));
+        assert_ne!(&kept, planted);
+        assert!(kept.windows(name.len()).any(|window| window == name));
+    }
+}
+
+#[test]
+fn guessing_the_length_of_a_pin_costs_tries() {
+    let (mut device, _) = Device::initialised();
+    // Too short for any old and new PIN: refused at once.
+    assert_eq!(device.status(&apdu(0, 0x24, 0, 0x81, &[b'0'; 11], None)), 0x6700);
+    assert_eq!(device.status(&apdu(0, 0x2C, 1, 0x81, &[b'0'; 7], None)), 0x6700);
+    assert_eq!(device.status(&apdu(0, 0x24, 0, 0x81, &[b'0'; 12], None)), 0x63C2);
+    assert_eq!(device.status(&apdu(0, 0x24, 0, 0x81, &[b'0'; 32], None)), 0x63C1);
+    assert_eq!(device.status(&apdu(0, 0x2C, 1, 0x81, &[b'0'; 9], None)), 0x63CE);
+    assert_eq!(device.status(&apdu(0, 0x2C, 0, 0x81, &[b'0'; 30], None)), 0x63CD);
+    assert_eq!(device.status(&apdu(0, 0x24, 0, 0x88, &[b'0'; 16], None)), 0x63CC);
+}
+
+#[test]
+fn with_a_transport_pin_the_session_that_initialised_does_nothing_either() {
+    let (mut device, _) = Device::blank();
+    device.ok(&initialize(&[0, 3], USER_PIN, SO_PIN));
+    assert_eq!(device.status(&generate_p256(1, &[])), 0x6982);
+    assert_eq!(device.status(&update(0xCF01, 0, b"x")), 0x6982);
+    device.ok(&apdu(0, 0x24, 0, 0x81, &[USER_PIN, b"second-pin"].concat(), None));
+    device.ok(&generate_p256(1, &[]));
+}
+
+#[test]
+fn public_key_authentication_without_an_so_pin_is_refused_before_it_shuts_everybody_out() {
+    let (mut device, _) = Device::blank();
+    let request = [tlv(&[0x80], &[0, 1]), tlv(&[0x81], USER_PIN), tlv(&[0x93], &[1, 1])].concat();
+    assert_eq!(device.status(&apdu(0x80, 0x50, 0, 0, &request, None)), 0x6A80);
+}
+
+#[test]
+fn the_device_key_is_listed_and_selected_like_any_other() {
+    let (mut device, _) = Device::initialised();
+    let fcp = device.ok(&select_file(0xCC00));
+    assert_eq!(fcp[..2], [0x62, fcp.len() as u8 - 2]);
+    assert_eq!(fcp[6..9], [0x82, 1, 8]);
 }
