@@ -20,7 +20,7 @@ from ferrite.testing import (
     message,
 )
 
-SIZES = (1024, 2048, 3072) + ((4096,) if "FERRITE_RSA_4096" in os.environ else ())
+SIZES = (1024, 2048, 3072, 4096)
 OAEP_HASHES: tuple[tuple[int, hashes.HashAlgorithm], ...] = (
     (0x23, hashes.SHA256()),
     (0x24, hashes.SHA1()),

@@ -20,7 +20,7 @@ from ferrite.testing import (
     message,
 )
 
-SIZES = (1024, 2048, 3072) + ((4096,) if "FERRITE_RSA_4096" in os.environ else ())
+SIZES = (1024, 2048, 3072, 4096)
 OIDS = {
     "sha1": "2B0E03021A",
     "sha224": "608648016503040204",
