@@ -10,16 +10,18 @@ mod number;
 pub(crate) mod padding;
 mod prime;
 mod schemes;
+mod transfer;
 
 use crate::drbg::Drbg;
 use crate::{Error, Join};
 use kernel::{LIMB_BITS, LIMB_BYTES, Limb, multiply_accumulate};
 use montgomery::{Modulus, Number};
 use number::{
-    add, add_masked, divide_by_exponent, from_bytes, is_below, is_equal, multiply, reduce_by_exponent, reduce_once,
-    remainder_by_exponent, subtract, to_bytes,
+    add, add_masked, add_small, divide_by_exponent, from_bytes, is_below, is_equal, multiply, reduce_by_exponent,
+    reduce_once, remainder_by_exponent, subtract, to_bytes,
 };
 use rand_core::CryptoRng;
+pub use transfer::Parts;
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 /// Longest modulus, in bytes.
@@ -305,24 +307,21 @@ fn half(p: &[Limb], input: &[Limb], blinding: &Blinding) -> Number<PRIME_LIMBS> 
     result
 }
 
-/// `out = 1/65537 modulo (p − 1)`, given p − 1; `out` is one limb longer.
+/// `out = 1/65537 modulo order`, given p − 1 or (p − 1)·(q − 1); `out` is one limb longer.
 ///
-/// The smallest d with 65537·d = 1 + c·(p − 1) is found through c = −1/(p − 1) modulo 65537, which is a small number.
-fn private_exponent(minus_one: &[Limb], out: &mut [Limb]) {
-    let rest = u64::from(remainder_by_exponent(minus_one));
+/// The smallest d with 65537·d = 1 + c·order is found through c = −1/order modulo 65537, which is a small number.
+fn private_exponent(order: &[Limb], out: &mut [Limb]) {
+    let rest = u64::from(remainder_by_exponent(order));
     // By Fermat: 1/x = x^(65537 − 2) = x^65535, sixteen ones in binary.
     let reduce = |product: u64| u64::from(reduce_by_exponent(product));
     let inverse = (0..16).fold(1, |power, _| reduce(reduce(power * power) * rest));
     let c = u64::from(EXPONENT) - inverse;
-    let (low, high) = out.split_at_mut(minus_one.len());
+    let (low, high) = out.split_at_mut(order.len());
     low.fill(0);
-    let [carry, _] = multiply_accumulate(low, minus_one, [c as Limb, 0], 0);
+    let [carry, _] = multiply_accumulate(low, order, [c as Limb, 0], 0);
     high.fill(0);
     high[0] = carry;
-    let mut one = Zeroizing::new([0; PRIME_LIMBS + 1]);
-    one[0] = 1;
-    let len = out.len();
-    add(out, &one[..len]);
+    add_small(out, 1);
     divide_by_exponent(out);
 }
 

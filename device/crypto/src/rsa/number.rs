@@ -159,3 +159,41 @@ pub(super) fn divide_by_exponent(number: &mut [Limb]) {
 fn digits(limb: Limb) -> impl DoubleEndedIterator<Item = u32> {
     (0..LIMB_BITS / 16).rev().map(move |i| ((limb >> (16 * i)) & 0xFFFF) as u32)
 }
+
+/// `number += small`; returns the carry.
+pub(super) fn add_small(number: &mut [Limb], small: Limb) -> Limb {
+    let Some((first, rest)) = number.split_first_mut() else { return small };
+    let (sum, mut carry) = first.overflowing_add(small);
+    *first = sum;
+    for limb in rest {
+        carry = add(core::slice::from_mut(limb), &[Limb::from(carry)]) != 0;
+    }
+    Limb::from(carry)
+}
+
+/// How often two divides the number.
+pub(super) fn trailing_zeros(number: &[Limb]) -> usize {
+    let zeros = number.iter().take_while(|limb| **limb == 0).count();
+    zeros * LIMB_BITS + number.get(zeros).map_or(0, |limb| limb.trailing_zeros() as usize)
+}
+
+/// Divides by two `count` times.
+pub(super) fn shift_right(number: &mut [Limb], count: usize) {
+    let (limbs, bits) = (count / LIMB_BITS, count % LIMB_BITS);
+    let len = number.len();
+    for i in 0..len {
+        let low = number.get(i + limbs).copied().unwrap_or(0);
+        let high = number.get(i + limbs + 1).copied().unwrap_or(0);
+        number[i] = if bits == 0 { low } else { (low >> bits) | (high << (LIMB_BITS - bits)) };
+    }
+}
+
+/// `number -= small`, which must not be greater.
+pub(super) fn subtract_small(number: &mut [Limb], small: Limb) {
+    let mut borrow = small;
+    for limb in number {
+        let (rest, above) = subtract_limb(*limb, borrow, 0);
+        *limb = rest;
+        borrow = above;
+    }
+}

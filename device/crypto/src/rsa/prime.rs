@@ -3,7 +3,9 @@
 
 use super::kernel::{LIMB_BITS, Limb};
 use super::montgomery::{Modulus, Number};
-use super::number::{add, is_below, is_equal, remainder, remainder_by_exponent, subtract};
+use super::number::{
+    add_small, is_below, is_equal, remainder, remainder_by_exponent, shift_right, subtract, trailing_zeros,
+};
 use super::{PRIME_LIMBS, Progress};
 use crate::drbg::Drbg;
 use rand_core::Rng as _;
@@ -138,31 +140,6 @@ fn random(out: &mut [Limb], rng: &mut Drbg) {
         rng.fill_bytes(&mut bytes);
         *limb = Limb::from_le_bytes(bytes);
         bytes.zeroize();
-    }
-}
-
-fn add_small(number: &mut [Limb], small: Limb) -> Limb {
-    let Some((first, rest)) = number.split_first_mut() else { return small };
-    let (sum, mut carry) = first.overflowing_add(small);
-    *first = sum;
-    for limb in rest {
-        carry = add(core::slice::from_mut(limb), &[Limb::from(carry)]) != 0;
-    }
-    Limb::from(carry)
-}
-
-fn trailing_zeros(number: &[Limb]) -> usize {
-    let zeros = number.iter().take_while(|limb| **limb == 0).count();
-    zeros * LIMB_BITS + number.get(zeros).map_or(0, |limb| limb.trailing_zeros() as usize)
-}
-
-fn shift_right(number: &mut [Limb], count: usize) {
-    let (limbs, bits) = (count / LIMB_BITS, count % LIMB_BITS);
-    let len = number.len();
-    for i in 0..len {
-        let low = number.get(i + limbs).copied().unwrap_or(0);
-        let high = number.get(i + limbs + 1).copied().unwrap_or(0);
-        number[i] = if bits == 0 { low } else { (low >> bits) | (high << (LIMB_BITS - bits)) };
     }
 }
 

@@ -189,3 +189,89 @@ proptest! {
         prop_assert_eq!(u64::from(reduce_by_exponent(a)), a % u64::from(EXPONENT));
     }
 }
+
+/// Vector V4 of the specification, part 2 §14: a foreign key, with d modulo the least common multiple.
+const FOREIGN: [&str; 4] = [
+    "EE96772232487FB3A058D58F2C310023E07E4017C94D56CC5FAE4B54B44605F42A75B0B1F358991F8C6CBE9B68B64E5B2A09D0AD23FCAC07EE9A9198\
+     A745E1EB",
+    "D29872838CB9CFE6578E11F0A323438AEE5AE7F61D41412D62DB72B25DAC52019DE2D6A355EB2D033336FB70E73F0EC0AFECA3EF36DD8A90D83F998F\
+     EE23B81B",
+    "C44581CA64C0FA56527AA08823C81090396BDF45C869432BFE8E0ECD5B04062C0830B82BD03D7891548BF6068120464E09831924B0F103D5355A462C\
+     97B1B2B55373C5A53407AE232A9221E64CFA8BA2C403DC4930CC98E7536416C510A117D4F86DF5DE5F71C9ED6998DE04A3FCC618209B20F0F43B9E12\
+     2B388F2F3BE0BBC9",
+    "67FC737169C41C5DD3C108805884CCD1BCBA7C469A91BA76FA9D0516A3DC13F10C3DD3B5D2D45EA690E6BE685FCD5BB248B3DE846402AD872E872F9A\
+     BC9BF713D0B10EE5DF7802C829C23264CEB96471CA38DFD871D33BE6A1D22D262C632560F836C2A37ACED24F73905F8857ECBD20BBC4CF50DB1A9219\
+     ECA55DD57028BA09",
+];
+
+fn number(text: &str) -> BigUint {
+    BigUint::parse_bytes(text.as_bytes(), 16).unwrap()
+}
+
+#[test]
+fn the_primes_of_a_foreign_key_are_found() {
+    let [p, q, n, d] = FOREIGN.map(number);
+    let key = PrivateKey::from_private_exponent(&n.to_bytes_be(), &d.to_bytes_be(), &mut rng(1)).unwrap();
+    let mut found = [big(&key.p), big(&key.q)];
+    found.sort();
+    assert_eq!(found, [q, p]);
+}
+
+#[test]
+fn every_key_comes_back_from_its_private_exponent() {
+    for bits in [1024, 1152, 2048] {
+        let key = key(bits, 9);
+        let (p, q, n) = (big(&key.p), big(&key.q), big(&key.n));
+        let mut d = vec![0; key.len()];
+        assert_eq!(key.private_exponent(&mut d), Ok(key.len()));
+        let order = (&p - 1u8) * (&q - 1u8);
+        assert_eq!(BigUint::from_bytes_be(&d) * EXPONENT % &order, BigUint::from(1u8));
+        assert!(BigUint::from_bytes_be(&d) < order);
+        let again = PrivateKey::from_private_exponent(&n.to_bytes_be(), &d, &mut rng(2)).unwrap();
+        let mut primes = [big(&again.p), big(&again.q)];
+        primes.sort();
+        assert_eq!(primes, if p < q { [p, q] } else { [q, p] });
+    }
+}
+
+#[test]
+fn a_key_is_read_from_its_parts_and_only_if_they_belong_together() {
+    let [p, q, n, d] = FOREIGN.map(number);
+    let one = BigUint::from(1u8);
+    let q_inverse = q.modpow(&(&p - 2u8), &p);
+    let numbers = [n.clone(), p.clone(), q.clone(), &d % (&p - &one), &d % (&q - &one), q_inverse];
+    let import = |numbers: &[BigUint; 6]| {
+        let bytes = numbers.each_ref().map(BigUint::to_bytes_be);
+        let [modulus, p, q, d_p, d_q, q_inverse] = bytes.each_ref().map(Vec::as_slice);
+        PrivateKey::from_parts(&transfer::Parts { modulus, p, q, d_p, d_q, q_inverse }, &mut rng(3))
+    };
+    assert_eq!(big(&import(&numbers).unwrap().n), n);
+    for wrong in 0..numbers.len() {
+        let mut numbers = numbers.clone();
+        numbers[wrong] += 2u8;
+        assert_eq!(import(&numbers).err(), Some(Error::BadKey), "part {wrong}");
+    }
+    // Two composite numbers that are otherwise consistent.
+    let (p, q) = (&p - 2u8, &q - 2u8);
+    let exponent = BigUint::from(EXPONENT);
+    if let (Some(d_p), Some(d_q), Some(q_inverse)) =
+        (exponent.modinv(&(&p - &one)), exponent.modinv(&(&q - &one)), q.modinv(&p))
+    {
+        assert_eq!(import(&[&p * &q, p, q, d_p, d_q, q_inverse]).err(), Some(Error::BadKey));
+    }
+}
+
+#[test]
+fn what_is_no_key_is_refused() {
+    let [_, _, n, d] = FOREIGN.map(number);
+    let import = |n: &BigUint, d: &BigUint| {
+        PrivateKey::from_private_exponent(&n.to_bytes_be(), &d.to_bytes_be(), &mut rng(4)).err()
+    };
+    assert_eq!(import(&n, &(&d + 2u8)), Some(Error::BadKey));
+    assert_eq!(import(&(&n + 2u8), &d), Some(Error::BadKey));
+    assert_eq!(import(&n, &BigUint::from(0u8)), Some(Error::BadKey));
+    assert_eq!(import(&n, &BigUint::from(1u8)), Some(Error::BadKey));
+    assert_eq!(import(&(&n + 1u8), &d), Some(Error::BadKey));
+    assert_eq!(import(&(&n >> 8), &d), Some(Error::BadLength));
+    assert_eq!(import(&n, &(&d << 1024)), Some(Error::BadKey));
+}
