@@ -1,8 +1,27 @@
 //! Hash functions (FIPS 180-4) and the DigestInfo that names them (RFC 8017 §9.2).
 
 use crate::Bytes;
-use sha1::Sha1;
-use sha2::{Sha224, Sha256, Sha384, Sha512};
+use sha2::Sha256;
+
+/// Evaluates an expression in which a name stands for the type behind a [`Hash`].
+macro_rules! with_hash {
+    ($hash:expr, $name:ident => $body:expr) => {{
+        macro_rules! with_type {
+            ($type:ty) => {{
+                type $name = $type;
+                $body
+            }};
+        }
+        match $hash {
+            $crate::hash::Hash::Sha1 => with_type!(sha1::Sha1),
+            $crate::hash::Hash::Sha224 => with_type!(sha2::Sha224),
+            $crate::hash::Hash::Sha256 => with_type!(sha2::Sha256),
+            $crate::hash::Hash::Sha384 => with_type!(sha2::Sha384),
+            $crate::hash::Hash::Sha512 => with_type!(sha2::Sha512),
+        }
+    }};
+}
+pub(crate) use with_hash;
 
 /// A hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,18 +109,12 @@ impl Hash {
 
     /// The digest of the parts, one after the other.
     pub fn digest(self, parts: &[&[u8]]) -> Digest {
-        fn run<D: sha2::Digest>(parts: &[&[u8]]) -> Digest {
+        use sha2::Digest as _;
+        with_hash!(self, D => {
             let mut state = D::new();
             parts.iter().for_each(|part| state.update(part));
             Digest::filled(&state.finalize())
-        }
-        match self {
-            Hash::Sha1 => run::<Sha1>(parts),
-            Hash::Sha224 => run::<Sha224>(parts),
-            Hash::Sha256 => run::<Sha256>(parts),
-            Hash::Sha384 => run::<Sha384>(parts),
-            Hash::Sha512 => run::<Sha512>(parts),
-        }
+        })
     }
 }
 

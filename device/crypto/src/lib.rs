@@ -7,8 +7,12 @@
 //! | [`edwards`] | Ed25519 and Ed448 | RFC 8032 |
 //! | [`montgomery`] | X25519 and X448 | RFC 7748 |
 //! | [`hash`] | SHA-1 and SHA-2, DigestInfo | FIPS 180-4, RFC 8017 §9.2 |
-//! | [`kdf`] | HMAC and HKDF | RFC 2104, RFC 5869 |
-//! | [`aead`] | ChaCha20-Poly1305 | RFC 8439 |
+//! | [`secret_key`] | keys of ciphers, MACs and key derivation | |
+//! | [`cipher`] | AES in ECB, CBC, OFB, CFB-128, CTR and XTS mode | FIPS 197, SP 800-38A, IEEE 1619 |
+//! | [`aead`] | AES-GCM, AES-CCM, ChaCha20-Poly1305 | SP 800-38D, SP 800-38C, RFC 8439 |
+//! | [`mac`] | CMAC and HMAC | SP 800-38B, RFC 2104 |
+//! | [`kdf`] | HKDF, PBKDF2, X9.63 | RFC 5869, RFC 8018, SEC 1 |
+//! | [`pbes2`] | password-based encryption | RFC 8018 |
 //! | [`pin`] | stretching of PINs with Argon2id | RFC 9106 |
 //! | [`drbg`], [`entropy`] | random numbers | SP 800-90A, SP 800-90B |
 #![no_std]
@@ -18,7 +22,9 @@
 extern crate std;
 
 pub mod aead;
+mod aes;
 mod bytes;
+pub mod cipher;
 pub mod drbg;
 pub mod ec;
 pub mod edwards;
@@ -26,10 +32,13 @@ pub mod entropy;
 pub mod hash;
 mod join;
 pub mod kdf;
+pub mod mac;
 pub mod montgomery;
 pub mod okp;
+pub mod pbes2;
 pub mod pin;
 pub mod rsa;
+pub mod secret_key;
 #[cfg(test)]
 mod wycheproof;
 

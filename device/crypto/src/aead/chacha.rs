@@ -1,5 +1,6 @@
 //! ChaCha20-Poly1305 (RFC 8439): authenticated encryption in place, with the tag apart.
 
+use super::Tag;
 use crate::Error;
 use chacha20poly1305::aead::AeadInOut as _;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _};
@@ -18,7 +19,7 @@ impl Key {
 
 /// Encrypts `data` in place and returns the tag. A nonce must never repeat under one key. Data is at most 256 GiB − 64
 /// bytes long, which no buffer here reaches.
-pub fn seal(key: &Key, nonce: &[u8; 12], aad: &[u8], data: &mut [u8]) -> [u8; 16] {
+pub fn seal(key: &Key, nonce: &[u8; 12], aad: &[u8], data: &mut [u8]) -> Tag {
     let cipher = ChaCha20Poly1305::new((&key.0).into());
     match cipher.encrypt_inout_detached(nonce.into(), aad, data.into()) {
         Ok(tag) => tag.into(),
@@ -31,7 +32,7 @@ pub fn seal(key: &Key, nonce: &[u8; 12], aad: &[u8], data: &mut [u8]) -> [u8; 16
 }
 
 /// Decrypts `data` in place if the tag matches (compared in constant time); otherwise `data` is wiped.
-pub fn open(key: &Key, nonce: &[u8; 12], aad: &[u8], data: &mut [u8], tag: &[u8; 16]) -> Result<(), Error> {
+pub fn open(key: &Key, nonce: &[u8; 12], aad: &[u8], data: &mut [u8], tag: &Tag) -> Result<(), Error> {
     let cipher = ChaCha20Poly1305::new((&key.0).into());
     let opened = cipher.decrypt_inout_detached(nonce.into(), aad, (&mut *data).into(), tag.into());
     opened.map_err(|_| {
