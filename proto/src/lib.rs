@@ -10,6 +10,7 @@
 //! | [`fcp`] | answers to SELECT | part 1 §4.1 |
 //! | [`cvc`] | card-verifiable certificates and requests | BSI TR-03110-3 appendix C/D, part 1 §5.5 |
 //! | [`pkcs15`] | descriptions of keys, certificates and data | PKCS#15 / ISO 7816-15, part 4 §1.7 |
+//! | [`blob`] | wrapped keys | part 2 §10 |
 //! | [`rescue`] | answer of the rescue application | part 3 §2 |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -29,6 +30,7 @@ extern crate std;
 
 pub mod aid;
 pub mod apdu;
+pub mod blob;
 pub mod command;
 pub mod cvc;
 pub mod fcp;

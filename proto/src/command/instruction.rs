@@ -45,6 +45,10 @@ instructions! {
     Decipher = 0x62,
     /// SIGN.
     Sign = 0x68,
+    /// WRAP KEY.
+    WrapKey = 0x72,
+    /// UNWRAP KEY.
+    UnwrapKey = 0x74,
     /// DERIVE ASYMMETRIC KEY.
     DeriveKey = 0x76,
     /// GET CHALLENGE.

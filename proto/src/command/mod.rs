@@ -26,6 +26,23 @@ use core::fmt;
 /// Longest random number one GET CHALLENGE returns, in bytes.
 pub const MAX_CHALLENGE: u16 = 1024;
 
+/// Number of key domains there may be.
+pub const KEY_DOMAINS: u8 = 16;
+/// Length of a DKEK and of each of its shares, in bytes.
+pub const DKEK: usize = 32;
+const P2_WRAP: u8 = 0x92;
+const P2_UNWRAP: u8 = 0x93;
+
+/// A DKEK share. It must not be printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Share<'a>(pub &'a [u8; DKEK]);
+
+impl fmt::Debug for Share<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a secret share")
+    }
+}
+
 /// Bytes that must not be printed: PINs and the content of private objects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret<'a>(pub &'a [u8]);
@@ -212,6 +229,42 @@ pub enum Command<'a> {
         /// Its number.
         domain: u8,
     },
+    /// KEY DOMAIN: import of a DKEK share.
+    ImportShare {
+        /// The domain's number.
+        domain: u8,
+        /// The share.
+        share: Share<'a>,
+    },
+    /// KEY DOMAIN: a domain that waits for shares.
+    CreateKeyDomain {
+        /// Its number.
+        domain: u8,
+        /// How many shares make its DKEK, 0 to 254; with none it never has one.
+        shares: u8,
+    },
+    /// KEY DOMAIN: deletion of a domain.
+    DeleteKeyDomain {
+        /// Its number.
+        domain: u8,
+    },
+    /// KEY DOMAIN: its DKEK is forgotten, and it waits for shares again.
+    ClearKeyDomain {
+        /// Its number.
+        domain: u8,
+    },
+    /// WRAP KEY: the key as a blob, encrypted under the DKEK of its domain.
+    WrapKey {
+        /// The key.
+        key: KeyId,
+    },
+    /// UNWRAP KEY: a key from a blob.
+    UnwrapKey {
+        /// Where the key goes; never the device key.
+        key: KeyId,
+        /// The blob; `None` if it lies in the scratch file.
+        blob: Option<&'a [u8]>,
+    },
     /// PUBLIC KEY AUTHENTICATION: query of the whole, or of one slot.
     PublicKeyAuthenticationStatus {
         /// The slot.
@@ -284,14 +337,21 @@ impl<'a> Command<'a> {
                 }
                 _ => Err(Status::WRONG_LENGTH),
             },
-            Instruction::KeyDomain if apdu.p1 == 0 && data.is_empty() => {
-                Ok(Command::KeyDomainStatus { domain: apdu.p2 })
-            }
+            Instruction::KeyDomain => decode_key_domain(apdu),
+            Instruction::WrapKey => match apdu.p2 {
+                P2_WRAP => Ok(Command::WrapKey { key: KeyId::new(apdu.p1) }),
+                _ => Err(Status::WRONG_OFFSET),
+            },
+            Instruction::UnwrapKey => match (apdu.p2, KeyId::new(apdu.p1)) {
+                (P2_UNWRAP, KeyId::DEVICE) => Err(Status::WRONG_P1P2),
+                (P2_UNWRAP, key) => Ok(Command::UnwrapKey { key, blob: (!data.is_empty()).then_some(data) }),
+                _ => Err(Status::WRONG_OFFSET),
+            },
             Instruction::PublicKeyAuthentication if data.is_empty() => {
                 let slot = (apdu.p1 == 2).then_some(apdu.p2);
                 Ok(Command::PublicKeyAuthenticationStatus { slot })
             }
-            Instruction::KeyDomain | Instruction::PublicKeyAuthentication => Err(Status::INS),
+            Instruction::PublicKeyAuthentication => Err(Status::INS),
         }
     }
 
@@ -362,6 +422,22 @@ impl<'a> Command<'a> {
                 (0x80, Instruction::DeriveKey, [source.value(), target.value()], NOTHING)
             }
             Command::KeyDomainStatus { domain } => (0x80, Instruction::KeyDomain, [0, domain], 256),
+            Command::ImportShare { domain, share } => {
+                w.raw(share.0);
+                (0x80, Instruction::KeyDomain, [0, domain], 256)
+            }
+            Command::CreateKeyDomain { domain, shares } => {
+                w.raw(&[shares]);
+                (0x80, Instruction::KeyDomain, [1, domain], 256)
+            }
+            Command::DeleteKeyDomain { domain } => (0x80, Instruction::KeyDomain, [3, domain], 256),
+            Command::ClearKeyDomain { domain } => (0x80, Instruction::KeyDomain, [4, domain], 256),
+            Command::WrapKey { key } => (0x80, Instruction::WrapKey, [key.value(), P2_WRAP], ALL),
+            Command::UnwrapKey { key, blob } => {
+                w.raw(blob.unwrap_or_default());
+                let le = if blob.is_some() { NOTHING } else { 256 };
+                (0x80, Instruction::UnwrapKey, [key.value(), P2_UNWRAP], le)
+            }
             Command::PublicKeyAuthenticationStatus { slot } => {
                 let p1p2 = slot.map_or([0, 0], |slot| [2, slot]);
                 (0x80, Instruction::PublicKeyAuthentication, p1p2, 256)
@@ -370,6 +446,27 @@ impl<'a> Command<'a> {
         let len = w.finish()?;
         let data = scratch.get(..len).ok_or(Full)?;
         Ok(Apdu { cla: Class::new(cla), ins: instruction.ins(), p1, p2, data, le })
+    }
+}
+
+/// KEY DOMAIN: P1 says what to do.
+fn decode_key_domain<'a>(apdu: &Apdu<'a>) -> Result<Command<'a>, Status> {
+    let domain = apdu.p2;
+    if domain >= KEY_DOMAINS {
+        return Err(Status::WRONG_OFFSET);
+    }
+    match (apdu.p1, apdu.data) {
+        (0, []) => Ok(Command::KeyDomainStatus { domain }),
+        (0, data) => match data.first_chunk() {
+            Some(share) => Ok(Command::ImportShare { domain, share: Share(share) }),
+            None => Err(Status::WRONG_LENGTH),
+        },
+        (1, [shares]) if *shares != u8::MAX => Ok(Command::CreateKeyDomain { domain, shares: *shares }),
+        (1, [_]) => Err(Status::WRONG_DATA),
+        (1, _) => Err(Status::WRONG_LENGTH),
+        (3, _) => Ok(Command::DeleteKeyDomain { domain }),
+        (4, _) => Ok(Command::ClearKeyDomain { domain }),
+        _ => Err(Status::WRONG_P1P2),
     }
 }
 

@@ -107,7 +107,15 @@ fn command() -> impl Strategy<Value = Command<'static>> {
             target: KeyId::new(target),
             tweak
         }),
-        any::<u8>().prop_map(|domain| Command::KeyDomainStatus { domain }),
+        (0..KEY_DOMAINS).prop_map(|domain| Command::KeyDomainStatus { domain }),
+        (0..KEY_DOMAINS, any::<[u8; DKEK]>())
+            .prop_map(|(domain, share)| Command::ImportShare { domain, share: Share(Box::leak(Box::new(share))) }),
+        (0..KEY_DOMAINS, 0..255u8).prop_map(|(domain, shares)| Command::CreateKeyDomain { domain, shares }),
+        (0..KEY_DOMAINS).prop_map(|domain| Command::DeleteKeyDomain { domain }),
+        (0..KEY_DOMAINS).prop_map(|domain| Command::ClearKeyDomain { domain }),
+        any::<u8>().prop_map(|key| Command::WrapKey { key: KeyId::new(key) }),
+        (1..=255u8, option::of(bytes(1..600)))
+            .prop_map(|(key, blob)| Command::UnwrapKey { key: KeyId::new(key), blob }),
         any::<Option<u8>>().prop_map(|slot| Command::PublicKeyAuthenticationStatus { slot }),
     ]
 }
@@ -177,7 +185,17 @@ fn every_malformed_command_gets_its_status() {
         (0xB1, 0x2F, 0x02, &[0x54, 5, 0, 0, 0, 0, 0], 0x6700),
         (0xD7, 0x2F, 0x02, &[0x54, 2, 0], 0x6A80),
         (0xE4, 0, 0, &[1], 0x6700),
-        (0x52, 1, 0, &[], 0x6D00),
+        (0x52, 0, 16, &[], 0x6B00),
+        (0x52, 0, 0, &[1; 31], 0x6700),
+        (0x52, 1, 0, &[], 0x6700),
+        (0x52, 1, 0, &[255], 0x6A80),
+        (0x52, 5, 0, &[], 0x6A86),
+        (0x72, 1, 0x91, &[], 0x6B00),
+        (0x74, 1, 0x92, &[], 0x6B00),
+        (0x74, 0, 0x93, &[1], 0x6A86),
+        (0x76, 1, 0, &[0x98], 0x6A86),
+        (0x76, 1, 2, &[], 0x6700),
+        (0x76, 1, 2, &[0x99, 1], 0x6700),
         (0x77, 0, 0, &[], 0x6D00),
     ] {
         assert_eq!(status(ins, p1, p2, data).value(), expected, "{ins:02X} {p1:02X} {p2:02X} {data:02X?}");
