@@ -45,7 +45,10 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Instruction::Sign, Who::User, true),
     rule(Instruction::Decipher, Who::User, true),
     rule(Instruction::DeriveKey, Who::User, true),
+    // Anybody may ask and import shares; the handler demands the user for the rest (6985).
     rule(Instruction::KeyDomain, Who::Anyone, false),
+    rule(Instruction::WrapKey, Who::User, true),
+    rule(Instruction::UnwrapKey, Who::User, true),
     rule(Instruction::PublicKeyAuthentication, Who::Anyone, false),
 ];
 

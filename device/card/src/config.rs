@@ -8,6 +8,9 @@ pub(crate) const CONFIG: ObjectId = ObjectId(0xE000);
 /// The device key-encryption key of key domain 0 is kept here, those of the others behind it.
 pub(crate) const DKEK: ObjectId = ObjectId(0xE090);
 
+/// Sums of DKEK shares are kept here until they are complete and the user logs in, one for each key domain.
+pub(crate) const PENDING_DKEK: ObjectId = ObjectId(0xE0B0);
+
 /// Largest number of key domains (specification part 1 §1.8).
 pub(crate) const MAX_DOMAINS: usize = 16;
 const FORMAT: u8 = 1;

@@ -115,6 +115,12 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             Command::Decipher { key, algorithm, data } => self.decipher(key, algorithm, data, response),
             Command::DeriveKey { source, target, tweak } => self.derive_key(source, target, tweak),
             Command::KeyDomainStatus { domain } => self.key_domain_status(domain, response),
+            Command::ImportShare { domain, share } => self.import_share(domain, share.0, response),
+            Command::CreateKeyDomain { domain, shares } => self.create_key_domain(domain, shares, response),
+            Command::DeleteKeyDomain { domain } => self.delete_key_domain(domain),
+            Command::ClearKeyDomain { domain } => self.clear_key_domain(domain, response),
+            Command::WrapKey { key } => self.wrap_key(key, response),
+            Command::UnwrapKey { key, blob } => self.unwrap_key(key, blob, response),
             Command::PublicKeyAuthenticationStatus { slot } => self.pka_status(slot, response),
         }
     }
@@ -140,16 +146,6 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
         rng.fill_bytes(response.space().get_mut(..len).ok_or(Status::WRONG_LENGTH)?);
         response.advance(len)
-    }
-
-    /// Status of a key domain: total and missing DKEK shares, key check value (specification part 2 §8.4).
-    fn key_domain_status(&mut self, domain: u8, response: &mut Response<'_>) -> Result<(), Status> {
-        let config = self.config.as_ref().ok_or(Status::WRONG_OFFSET)?;
-        if usize::from(domain) >= crate::config::MAX_DOMAINS {
-            return Err(Status::WRONG_OFFSET);
-        }
-        let domain = config.domains.get(usize::from(domain)).ok_or(Status::WRONG_P1P2)?;
-        response.put(&domain.report().ok_or(Status::REFERENCE_NOT_FOUND)?)
     }
 
     /// Status of public-key authentication (specification part 1 §4.15): no key can be registered yet.

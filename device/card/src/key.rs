@@ -83,6 +83,11 @@ enum Domain {
 }
 
 impl PublicKey {
+    /// The modulus, the point, or the key as its RFC encodes it.
+    pub(crate) fn number(&self) -> &[u8] {
+        self.number.as_ref()
+    }
+
     /// As certificates carry it.
     pub(crate) fn as_cvc(&self) -> cvc::PublicKey<'_> {
         let number = self.number.as_ref();

@@ -62,9 +62,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         if attributes.counter.is_none() && self.options().counts_every_key() {
             attributes.counter = Some(DEFAULT_COUNTER);
         }
-        if !KeyMeta::fits(&attributes) {
-            return Err(Status::WRONG_DATA);
-        }
+        self.demand_attributes(&attributes)?;
         self.confirm_presence(Instruction::GenerateKeyPair, Status::EXECUTION)?;
         let progress = self.platform.progress();
         let rng = self.random.fresh(&mut self.platform).map_err(error::entropy)?;
@@ -110,6 +108,17 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         self.storage.open()?.commit(&changes, rng).map_err(error::storage)
     }
 
+    /// Refuses attributes that are too long to be stored (6A80), and a key domain that the device does not have (6A88).
+    pub(crate) fn demand_attributes(&self, attributes: &Attributes<'_>) -> Result<(), Status> {
+        if !KeyMeta::fits(attributes) {
+            return Err(Status::WRONG_DATA);
+        }
+        match attributes.domain {
+            Some(domain) => self.domain(domain).map(|_| ()).map_err(|_| Status::REFERENCE_NOT_FOUND),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a key id that is taken.
     pub(crate) fn demand_free(&mut self, id: KeyId) -> Result<(), Status> {
         let occupant = self.storage.open()?.info(object(id.key())).map_err(error::storage)?;
@@ -148,7 +157,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     }
 
     /// Opens a key for use. Its record says what kind it is; bytes are never reinterpreted.
-    fn open_key(&mut self, id: KeyId, kind: KeyKind) -> Result<Key, Status> {
+    pub(crate) fn open_key(&mut self, id: KeyId, kind: KeyKind) -> Result<Key, Status> {
         let kek = self.session.mkek()?.kek();
         let mut stored = Zeroizing::new([0; Key::MAX_STORED]);
         let store = self.storage.open()?;

@@ -26,6 +26,7 @@ mod buffer;
 mod config;
 mod decipher;
 mod derive;
+mod domains;
 mod error;
 mod exchange;
 mod files;
@@ -43,6 +44,8 @@ mod rescue;
 mod response;
 mod session;
 mod sign;
+mod transfer;
+mod wrap;
 
 use exchange::Exchange;
 use hsm::Hsm;
@@ -126,7 +129,7 @@ impl<'w, P: Platform, F: Flash> Card<'w, P, F> {
         match self.hsm.execute(&apdu, &mut response) {
             Ok(()) => exchange::Answer::data(&response),
             Err(status) => {
-                response.wipe();
+                response.discard();
                 status.into()
             }
         }

@@ -26,6 +26,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             Some(pin) => {
                 let mkek = self.check_pin(role, pin, response.space())?;
                 self.session.log_in(role, mkek);
+                self.adopt_dkeks();
                 Ok(())
             }
             None if self.session.is_logged_in(role) => Ok(()),

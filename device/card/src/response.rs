@@ -22,9 +22,15 @@ impl<'w> Response<'w> {
         self.wanted
     }
 
-    /// Wipes what has been written: the command failed.
-    pub(crate) fn wipe(&mut self) {
-        self.bytes.iter_mut().take(self.len).for_each(Zeroize::zeroize);
+    /// What has been written so far, to be changed in place.
+    pub(crate) fn data_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.len).unwrap_or_default()
+    }
+
+    /// Wipes what has been written: the command failed, or answers without data.
+    pub(crate) fn discard(&mut self) {
+        self.data_mut().zeroize();
+        self.len = 0;
     }
 
     /// Sends all data at once even if the command did not ask for any, as GENERATE ASYMMETRIC KEY PAIR and RSA

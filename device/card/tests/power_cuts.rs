@@ -13,8 +13,11 @@ struct State {
     objects: Vec<u8>,
     /// Hashes of what the card publishes.
     certificates: Vec<Option<String>>,
+    /// Answers about the first two key domains.
+    domains: Vec<(Vec<u8>, u16)>,
     pin: Option<&'static str>,
     signs: bool,
+    wraps: bool,
 }
 
 const PINS: [(&str, &[u8]); 2] = [("first", USER_PIN), ("second", b"second-pin")];
@@ -30,10 +33,12 @@ fn observe(flash: &SharedFlash) -> (State, [u16; 2]) {
             (status == 0x9000).then(|| hex::encode(&Sha256::digest(data)[..8]))
         })
         .to_vec();
+    let domains = [0, 1].map(|domain| device.send(&apdu(0x80, 0x52, 0, domain, &[], Some(256)))).to_vec();
     let retries = [device.status(&[0, 0x20, 0, 0x81]), device.status(&[0, 0x20, 0, 0x88])];
     let pin = PINS.iter().find(|(_, pin)| device.status(&verify(0x81, pin)) == 0x9000).map(|(name, _)| *name);
     let signs = device.status(&sign(1, 0x73, b"message")) == 0x9000;
-    (State { objects, certificates, pin, signs }, retries)
+    let wraps = device.status(&apdu(0x80, 0x72, 1, 0x92, &[], Some(65536))) == 0x9000;
+    (State { objects, certificates, domains, pin, signs, wraps }, retries)
 }
 
 /// Runs `command` on copies of `flash`, cutting the power after every number of flash operations until it completes.
@@ -95,6 +100,82 @@ fn key_generation_happens_or_does_not() {
     let (_, flash) = Device::initialised();
     assert!(cut_everywhere(&flash, Device::login, &generate_p256(1, &[])) > 5);
     assert!(cut_everywhere(&flash, Device::login, &generate_rsa(1, 1024)) > 5);
+}
+
+/// A device with two key domains, the first waiting for two shares, the user logged in.
+fn with_domains() -> (Device, SharedFlash) {
+    let (mut device, flash) = Device::blank();
+    let data = [tlv(&[0x80], &[0, 1]), tlv(&[0x81], USER_PIN), tlv(&[0x82], SO_PIN), tlv(&[0x97], &[2])].concat();
+    device.ok(&apdu(0x80, 0x50, 0, 0, &data, None));
+    device.ok(&apdu(0x80, 0x52, 1, 0, &[2], Some(256)));
+    (device, flash)
+}
+
+#[test]
+fn a_share_is_imported_or_is_not() {
+    let (mut device, flash) = with_domains();
+    device.ok(&generate_p256(1, &[]));
+    let import = |share| apdu(0x80, 0x52, 0, 0, &[share; 32], Some(256));
+    assert!(cut_everywhere(&flash, Device::select, &import(1)) > 2);
+    device.ok(&import(1));
+    drop(device);
+    // The last share: with nobody logged in, and with the user, whose session then seals the key.
+    assert!(cut_everywhere(&flash, Device::select, &import(2)) > 2);
+    assert!(cut_everywhere(&flash, Device::login, &import(2)) > 4);
+}
+
+#[test]
+fn a_login_that_seals_a_waiting_key_loses_nothing() {
+    let (mut device, flash) = with_domains();
+    device.ok(&generate_p256(1, &[]));
+    device.select();
+    for share in [1, 2] {
+        device.ok(&apdu(0x80, 0x52, 0, 0, &[share; 32], Some(256)));
+    }
+    drop(device);
+    let complete = flash.fork();
+    let mut device = Device::start(&complete);
+    let operations = complete.lock().operations();
+    device.login();
+    let operations = complete.lock().operations() - operations;
+    for cut in 0..operations {
+        let flash = flash.fork();
+        let mut device = Device::start(&flash);
+        flash.lock().cut_after(cut, cut);
+        device.status(&verify(0x81, USER_PIN));
+        drop(device);
+        flash.lock().revive();
+        let mut device = Device::start(&flash);
+        device.login();
+        let blob = device.ok(&apdu(0x80, 0x72, 1, 0x92, &[], Some(65536)));
+        assert_eq!(hex::encode_upper(&blob[..8]), "648AA5C579FB30F3", "cut {cut}");
+    }
+}
+
+#[test]
+fn a_key_is_unwrapped_or_is_not() {
+    let (mut device, flash) = with_domains();
+    for share in [1, 2] {
+        device.ok(&apdu(0x80, 0x52, 0, 0, &[share; 32], Some(256)));
+    }
+    device.ok(&generate_p256(1, &[]));
+    let blob = device.ok(&apdu(0x80, 0x72, 1, 0x92, &[], Some(65536)));
+    device.ok(&delete(0xCC01));
+    drop(device);
+    assert!(cut_everywhere(&flash, Device::login, &apdu(0x80, 0x74, 1, 0x93, &blob, None)) > 5);
+}
+
+#[test]
+fn a_domain_is_cleared_or_deleted_or_is_not() {
+    let (mut device, flash) = with_domains();
+    for share in [1, 2] {
+        device.ok(&apdu(0x80, 0x52, 0, 0, &[share; 32], Some(256)));
+    }
+    device.ok(&generate_p256(1, &[]));
+    drop(device);
+    assert!(cut_everywhere(&flash, Device::login, &apdu(0x80, 0x52, 4, 0, &[], Some(256))) > 2);
+    assert!(cut_everywhere(&flash, Device::login, &apdu(0x80, 0x52, 3, 0, &[], Some(256))) > 2);
+    assert!(cut_everywhere(&flash, Device::login, &apdu(0x80, 0x52, 1, 1, &[3], Some(256))) > 2);
 }
 
 #[test]

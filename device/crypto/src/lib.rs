@@ -13,6 +13,7 @@
 //! | [`mac`] | CMAC and HMAC | SP 800-38B, RFC 2104 |
 //! | [`kdf`] | HKDF, PBKDF2, X9.63 | RFC 5869, RFC 8018, SEC 1 |
 //! | [`pbes2`] | password-based encryption | RFC 8018 |
+//! | [`dkek`] | the key that wraps other keys | specification part 2 §7 |
 //! | [`pin`] | stretching of PINs with Argon2id | RFC 9106 |
 //! | [`drbg`], [`entropy`] | random numbers | SP 800-90A, SP 800-90B |
 #![no_std]
@@ -25,6 +26,7 @@ pub mod aead;
 mod aes;
 mod bytes;
 pub mod cipher;
+pub mod dkek;
 pub mod drbg;
 pub mod ec;
 pub mod edwards;

@@ -213,6 +213,13 @@ pub fn generate_p256(key: u8, attributes: &[u8]) -> Vec<u8> {
     generate(key, &template, attributes)
 }
 
+/// GENERATE ASYMMETRIC KEY PAIR on a curve, named by prime and the objects 82 and 83.
+pub fn generate_ec(key: u8, prime: &[u8], a: Option<&[u8]>, b: &[u8]) -> Vec<u8> {
+    let oid = hex::decode("04007F00070202020203").unwrap();
+    let a = a.map(|a| tlv(&[0x82], a)).unwrap_or_default();
+    generate(key, &[tlv(&[0x06], &oid), tlv(&[0x81], prime), a, tlv(&[0x83], b)].concat(), &[])
+}
+
 /// GENERATE ASYMMETRIC KEY PAIR for RSA.
 pub fn generate_rsa(key: u8, bits: u16) -> Vec<u8> {
     let oid = hex::decode("04007F00070202020102").unwrap();
