@@ -243,7 +243,7 @@ fn a_key_is_read_from_its_parts_and_only_if_they_belong_together() {
     let import = |numbers: &[BigUint; 6]| {
         let bytes = numbers.each_ref().map(BigUint::to_bytes_be);
         let [modulus, p, q, d_p, d_q, q_inverse] = bytes.each_ref().map(Vec::as_slice);
-        PrivateKey::from_parts(&transfer::Parts { modulus, p, q, d_p, d_q, q_inverse }, &mut rng(3))
+        PrivateKey::from_parts(&Parts { modulus, p, q, d_p, d_q, q_inverse }, &mut rng(3))
     };
     assert_eq!(big(&import(&numbers).unwrap().n), n);
     for wrong in 0..numbers.len() {
