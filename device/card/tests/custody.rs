@@ -107,7 +107,7 @@ fn neither_shares_nor_the_key_they_make_lie_on_flash_in_the_clear() {
     let (mut device, flash) = with_domains(&tlv(&[0x92], &[2]));
     let (first, second): (Vec<u8>, Vec<u8>) = ((100..132).collect(), (200..232).collect());
     let sum: Vec<u8> = first.iter().zip(&second).map(|(a, b)| a ^ b).collect();
-    let mut look = |step: &str| {
+    let look = |step: &str| {
         let image = flash.lock().bytes().to_vec();
         for secret in [&first, &second, &sum] {
             assert!(!image.windows(16).any(|window| window == &secret[..16]), "{step}");
