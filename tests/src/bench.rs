@@ -149,13 +149,15 @@ impl Bench {
         self.pkcs11(&["--keypairgen", "--key-type", kind, "--id", id, "--label", label])
     }
 
-    /// Writes the public key with CKA_ID `id` to the file `name` as PEM, read from the token through PKCS#11.
+    /// Writes the public key with CKA_ID `id` to the file `name` as PEM, read from the token by OpenSC.
+    ///
+    /// Not by `pkcs11-tool --read-object`, which in OpenSC 0.23 spoils the points of some curves before it writes them.
     ///
     /// # Errors
     /// There is none, or OpenSSL does not understand it.
     pub fn public_key(&self, id: &str, name: &str) -> Result<()> {
-        self.run("pkcs11-tool", &["--read-object", "--type", "pubkey", "--id", id, "--output-file", "public.der"])?;
-        self.run("openssl", &["pkey", "-pubin", "-inform", "DER", "-in", "public.der", "-out", name])?;
+        self.run("pkcs15-tool", &["--read-public-key", id, "--output", name])?;
+        self.run("openssl", &["pkey", "-pubin", "-in", name, "-noout"])?;
         Ok(())
     }
 
