@@ -2,7 +2,8 @@
 //!
 //! [`script`] runs scripts of APDUs with expected answers against any device; [`in_process`] is the card in the same process,
 //! [`over_socket`] one in a process of its own that can be killed at any moment.
-//! [`bench`] is a workbench for real clients: a virtual device in pcscd's reader, and OpenSC's tools around it.
+//! [`bench`] is a workbench for real clients: a virtual device in pcscd's reader, and OpenSC's tools around it;
+//! [`signatures`] is what these sign and OpenSSL verifies.
 #![forbid(unsafe_code)]
 
 pub mod bench;
@@ -10,6 +11,7 @@ pub mod in_process;
 pub mod over_socket;
 mod pcscd;
 pub mod script;
+pub mod signatures;
 mod sim;
 mod temp;
 
