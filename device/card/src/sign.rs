@@ -6,11 +6,14 @@ use crate::key::Key;
 use crate::keys::Use;
 use crate::platform::Platform;
 use crate::response::Response;
+use ferrite_crypto::Error;
+use ferrite_crypto::ec::{Curve, PrivateKey};
 use ferrite_crypto::hash::Hash;
 use ferrite_proto::command::{AlgorithmId, Instruction};
 use ferrite_proto::fid::KeyId;
 use ferrite_proto::status::Status;
 use ferrite_store::Flash;
+use rand_core::CryptoRng;
 
 /// What an algorithm byte asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,10 +100,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
                 key.sign_pss(hash, digest, out, rng, join)
             }
             (Key::Rsa(key), Scheme::RsaPss(hash)) => key.sign_pss(hash, hash.digest(&[data]).as_ref(), out, rng, join),
-            (Key::Ec(key), Scheme::Ecdsa) => key.sign(data, rng).and_then(|signature| signature.to_der(out)),
-            (Key::Ec(key), Scheme::EcdsaHashed(hash)) => {
-                key.sign(hash.digest(&[data]).as_ref(), rng).and_then(|signature| signature.to_der(out))
-            }
+            (Key::Ec(key), Scheme::Ecdsa) => ecdsa(key, data, rng, out),
+            (Key::Ec(key), Scheme::EcdsaHashed(hash)) => ecdsa(key, hash.digest(&[data]).as_ref(), rng, out),
             (Key::Edwards(key), Scheme::Ecdsa) => key.sign(data).and_then(|signature| signature.write(out)),
             (Key::Edwards(_), Scheme::EcdsaHashed(_)) => return Err(Status::WRONG_P1P2),
             (Key::Rsa(_), Scheme::Ecdsa | Scheme::EcdsaHashed(_))
@@ -119,5 +120,23 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             response.send_whole();
         }
         Ok(())
+    }
+}
+
+/// Shortest signature by secp521r1 that OpenSC reads. It infers the field from the length of the whole, and the longest
+/// signature of a field of 64 bytes has 137.
+const SHORTEST_P521: usize = 138;
+
+/// ECDSA over a digest, in DER. One signature by secp521r1 in sixteen is too short for OpenSC: it is dropped, and another
+/// made with a nonce of its own. Which are dropped depends on r and s only, which tell nothing of the key.
+fn ecdsa(key: &PrivateKey, digest: &[u8], rng: &mut impl CryptoRng, out: &mut [u8]) -> Result<usize, Error> {
+    // A generator that repeats itself is no reason to go on for ever.
+    let mut further = 0..8;
+    loop {
+        let written = key.sign(digest, rng)?.to_der(out)?;
+        let too_short = key.curve() == Curve::P521 && written < SHORTEST_P521;
+        if !too_short || further.next().is_none() {
+            return Ok(written);
+        }
     }
 }

@@ -48,6 +48,17 @@ fn an_ecdsa_signature_verifies_and_the_request_is_signed_by_key_and_device() {
 }
 
 #[test]
+fn a_p521_signature_is_never_so_short_that_opensc_takes_it_for_one_of_512_bits() {
+    let (mut device, _) = Device::initialised();
+    device.login();
+    device.ok(&generate_p521(1));
+    // One in sixteen would be.
+    let lengths: Vec<_> = (0..100).map(|message| device.ok(&sign(1, 0x73, &[message])).len()).collect();
+    assert!(lengths.iter().all(|length| (138..=139).contains(length)), "{lengths:?}");
+    assert!(device.ok(&sign(1, 0x70, &[0xFF; 64])).len() >= 138, "a digest made elsewhere");
+}
+
+#[test]
 fn responses_longer_than_asked_for_come_in_parts() {
     let (mut device, _) = Device::initialised();
     let whole = device.ok(&read(0x2F02, 0));
