@@ -191,6 +191,25 @@ fn messages_of_any_length_are_signed_but_the_empty_one_by_openscs_own_hashes_onl
     Ok(())
 }
 
+/// OpenSC infers the field from the length of a signature, and would take one of P-521 in sixteen for one of 512 bits.
+#[test]
+fn a_p521_key_signs_every_time() -> Result<()> {
+    let bench = Bench::initialized()?;
+    bench.generate("EC:secp521r1", "20", "curve")?;
+    bench.public_key("20", "public.pem")?;
+    bench.write("digest", &[0x5A; 64])?;
+    // Through PKCS#11 it would only show once in 256: OpenSC tries twice.
+    let sign = ["--sign", "--key", "20", "--pin", PIN, "--sha-512", "--signature-format", "openssl"];
+    for attempt in 0..32 {
+        let case = || format!("signature {attempt}");
+        let files = ["--raw", "--input", "digest", "--output", "signature"];
+        bench.run("pkcs15-crypt", &[&sign[..], &files].concat()).with_context(case)?;
+        let verify = ["pkeyutl", "-verify", "-pubin", "-inkey", "public.pem", "-in", "digest", "-sigfile", "signature"];
+        bench.run("openssl", &verify).with_context(case)?;
+    }
+    Ok(())
+}
+
 #[test]
 fn a_curve_that_either_side_lacks_is_refused_and_nothing_stays() -> Result<()> {
     let bench = Bench::initialized()?;
