@@ -29,7 +29,7 @@ struct Key {
 impl Key {
     /// Where the public key is kept.
     fn public_file(&self, folder: &Folder) -> PathBuf {
-        folder.file(&format!("public-{}.der", self.id))
+        folder.file(&format!("public-{}.pem", self.id))
     }
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn run(consent: Consent, keep: bool) -> Result<()> {
     for key in &KEYS {
         step(&format!("reading the public key: {}", key.name), || {
             let public = key.public_file(&folder);
-            client("pkcs11-tool", &["--read-object", "--type", "pubkey", "--id", key.id, "-o", text(&public)?])
+            client("pkcs15-tool", &["--read-public-key", key.id, "-o", text(&public)?])
                 .map(drop)
         })?;
         sign_and_verify(key, &folder)?;
@@ -116,7 +116,7 @@ fn sign_and_verify(key: &Key, folder: &Folder) -> Result<()> {
     })?;
     step("verifying with OpenSSL", || {
         let (public, signature, document) = (text(&public)?, text(&signature)?, text(&document)?);
-        let verify = ["dgst", "-sha256", "-keyform", "DER", "-verify", public, "-signature", signature, document];
+        let verify = ["dgst", "-sha256", "-verify", public, "-signature", signature, document];
         client("openssl", &verify).map(drop)
     })
 }
