@@ -77,3 +77,19 @@ fn a_closed_device_answers_nobody_and_opens_again() -> Result<()> {
     ensure!(!logged_in(&again.connect())?);
     log_in(&again.connect())
 }
+
+#[test]
+fn the_progress_of_a_key_generation_can_be_watched() -> Result<()> {
+    const GENERATE_RSA_1024: &[u8] =
+        b"\x00\x46\x01\x00\x00\x00\x18\x7F\x49\x15\x06\x0A\x04\x00\x7F\x00\x07\x02\x02\x02\x01\x02\x82\x03\x01\x00\x01\x02\x02\x04\x00\x00\x00";
+    let dir = TempDir::new()?;
+    let device = initialized(&dir)?;
+    let card = device.connect();
+    log_in(&card)?;
+    ensure!(device.candidates_tested() == 0);
+    let answer = card.transmit(GENERATE_RSA_1024)?;
+    ensure!(answer.ends_with(&YES), "{}", hex::encode_upper(answer));
+    // One for each prime at least.
+    ensure!(device.candidates_tested() >= 2);
+    Ok(())
+}

@@ -36,4 +36,5 @@ scripts! {
     initialising_sets_the_pins_and_needs_the_so_pin_afterwards: "initialize.apdu"
     wrong_pins_count_down_and_the_so_pin_unblocks: "pin-countdown.apdu"
     files_are_written_read_and_deleted: "files.apdu"
+    recorded_keys_compute_what_was_recorded: "known-answers.apdu"
 }

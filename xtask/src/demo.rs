@@ -75,8 +75,7 @@ pub(crate) fn run(consent: Consent, keep: bool) -> Result<()> {
     for key in &KEYS {
         step(&format!("reading the public key: {}", key.name), || {
             let public = key.public_file(&folder);
-            client("pkcs15-tool", &["--read-public-key", key.id, "-o", text(&public)?])
-                .map(drop)
+            client("pkcs15-tool", &["--read-public-key", key.id, "-o", text(&public)?]).map(drop)
         })?;
         sign_and_verify(key, &folder)?;
     }
