@@ -1,4 +1,8 @@
 //! BER-TLV with definite lengths (ISO 7816-4 §5.2.2): tags of one or two bytes, lengths to 16 MiB.
+//!
+//! There are two ways to read it. The strict one is for everything but the data of SYMMETRIC CIPHER: clients that are in
+//! use write every length there as one byte, whatever its value, so that a bare `80` or `83` to `FF` has to be taken for
+//! the length itself (specification part 2 §0.7). The lenient way does that, and reads correct lengths up to 65535 as well.
 
 /// A tag of one or two bytes, as a number: `42` or `5F29`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +39,34 @@ pub struct Split<'a> {
 
 /// Splits the first data object off.
 pub fn split(bytes: &[u8]) -> Result<Split<'_>, Malformed> {
+    split_with(bytes, |rest| match rest {
+        [len @ 0..=0x7F, rest @ ..] => Ok((usize::from(*len), rest)),
+        [0x81, len, rest @ ..] => Ok((usize::from(*len), rest)),
+        [0x82, b1, b0, rest @ ..] => Ok((usize::from(u16::from_be_bytes([*b1, *b0])), rest)),
+        [0x83, b2, b1, b0, rest @ ..] => {
+            let len = u32::from_be_bytes([0, *b2, *b1, *b0]);
+            Ok((usize::try_from(len).map_err(|_| Malformed)?, rest))
+        }
+        _ => Err(Malformed),
+    })
+}
+
+/// Splits the first data object off, the lenient way: `81` and `82` announce lengths of one and two bytes, any other byte
+/// is the length.
+pub fn split_lenient(bytes: &[u8]) -> Result<Split<'_>, Malformed> {
+    split_with(bytes, |rest| match rest {
+        [0x81, len, rest @ ..] => Ok((usize::from(*len), rest)),
+        [0x82, b1, b0, rest @ ..] => Ok((usize::from(u16::from_be_bytes([*b1, *b0])), rest)),
+        [0x81 | 0x82, ..] | [] => Err(Malformed),
+        [len, rest @ ..] => Ok((usize::from(*len), rest)),
+    })
+}
+
+/// Splits the first data object off; the closure reads its length.
+fn split_with(
+    bytes: &[u8],
+    length: impl FnOnce(&[u8]) -> Result<(usize, &[u8]), Malformed>,
+) -> Result<Split<'_>, Malformed> {
     let (tag, rest) = match bytes {
         [first, second, rest @ ..] if first & 0x1F == 0x1F => {
             // Three-byte tags do not occur here.
@@ -46,16 +78,7 @@ pub fn split(bytes: &[u8]) -> Result<Split<'_>, Malformed> {
         [first, rest @ ..] if first & 0x1F != 0x1F => (Tag(u16::from(*first)), rest),
         _ => return Err(Malformed),
     };
-    let (len, rest) = match rest {
-        [len @ 0..=0x7F, rest @ ..] => (usize::from(*len), rest),
-        [0x81, len, rest @ ..] => (usize::from(*len), rest),
-        [0x82, b1, b0, rest @ ..] => (usize::from(u16::from_be_bytes([*b1, *b0])), rest),
-        [0x83, b2, b1, b0, rest @ ..] => {
-            let len = u32::from_be_bytes([0, *b2, *b1, *b0]);
-            (usize::try_from(len).map_err(|_| Malformed)?, rest)
-        }
-        _ => return Err(Malformed),
-    };
+    let (len, rest) = length(rest)?;
     let (value, rest) = rest.split_at_checked(len).ok_or(Malformed)?;
     let encoded = bytes.len().checked_sub(rest.len()).and_then(|len| bytes.get(..len)).ok_or(Malformed)?;
     Ok(Split { tag, value, encoded, rest })
@@ -65,12 +88,18 @@ pub fn split(bytes: &[u8]) -> Result<Split<'_>, Malformed> {
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     rest: &'a [u8],
+    split: fn(&[u8]) -> Result<Split<'_>, Malformed>,
 }
 
 impl<'a> Reader<'a> {
     /// Reads the data objects in `bytes`.
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { rest: bytes, split }
+    }
+
+    /// Reads the data objects in `bytes` the lenient way.
+    pub const fn lenient(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, split: split_lenient }
     }
 
     /// The next data object, which must have this tag.
@@ -86,7 +115,7 @@ impl<'a> Reader<'a> {
         if self.rest.is_empty() {
             return Ok(None);
         }
-        let next = split(self.rest)?;
+        let next = (self.split)(self.rest)?;
         if next.tag != tag {
             return Ok(None);
         }
@@ -107,7 +136,7 @@ impl<'a> Iterator for Reader<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        match split(self.rest) {
+        match (self.split)(self.rest) {
             Ok(next) => {
                 self.rest = next.rest;
                 Some(Ok((next.tag, next.value)))
@@ -246,6 +275,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_lenient_way_takes_odd_bytes_for_lengths() {
+        let read = |bytes: &[u8]| split_lenient(bytes).map(|split| (split.tag.0, split.value.len(), split.rest.len()));
+        let data = [&[0x81][..], &[0x90], &[7; 144]].concat();
+        assert_eq!(read(&data), Ok((0x81, 144, 0)));
+        assert_eq!(read(&[&[0x81, 0x81, 0x90][..], &[7; 146]].concat()), Ok((0x81, 144, 2)));
+        assert_eq!(read(&[&[0x82, 0x82, 0x01, 0x00][..], &[7; 256]].concat()), Ok((0x82, 256, 0)));
+        for len in [0x80, 0x83, 0x84, 0xFF] {
+            assert_eq!(
+                read(&[&[0x83, len][..], &[7; 255]].concat()),
+                Ok((0x83, usize::from(len), 255 - usize::from(len)))
+            );
+        }
+        for bytes in [&[][..], &[0x06], &[0x81, 0x81], &[0x81, 0x82, 0x01], &[0x81, 0x02, 0], &[0x81, 0x90, 0]] {
+            assert_eq!(read(bytes), Err(Malformed), "{bytes:02X?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read_back(
@@ -255,14 +302,17 @@ mod tests {
             let value = vec![0x5A; len];
             let mut out = vec![0; len + 8];
             let len = Writer::new(&mut out).put(tag, &value).finish().unwrap();
-            let mut reader = Reader::new(&out[..len]);
-            prop_assert_eq!(reader.next(), Some(Ok((Tag(tag), &value[..]))));
-            prop_assert_eq!(reader.next(), None);
+            let lenient = if value.len() > 0xFFFF { Reader::new(&out[..len]) } else { Reader::lenient(&out[..len]) };
+            for mut reader in [Reader::new(&out[..len]), lenient] {
+                prop_assert_eq!(reader.next(), Some(Ok((Tag(tag), &value[..]))));
+                prop_assert_eq!(reader.next(), None);
+            }
         }
 
         #[test]
         fn any_bytes_end_the_reader(bytes: Vec<u8>) {
             prop_assert!(Reader::new(&bytes).count() <= bytes.len());
+            prop_assert!(Reader::lenient(&bytes).count() <= bytes.len());
         }
     }
 }

@@ -42,9 +42,12 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Instruction::InitializeDevice, Who::Anyone, false),
     rule(Instruction::GetChallenge, Who::Anyone, false),
     rule(Instruction::GenerateKeyPair, Who::User, true),
+    // Opens no key, so that nobody need be there.
+    rule(Instruction::GenerateSecretKey, Who::User, false),
     rule(Instruction::Sign, Who::User, true),
     rule(Instruction::Decipher, Who::User, true),
     rule(Instruction::DeriveKey, Who::User, true),
+    rule(Instruction::SymmetricCipher, Who::User, true),
     // Anybody may ask and import shares; the handler demands the user for the rest (6985).
     rule(Instruction::KeyDomain, Who::Anyone, false),
     rule(Instruction::WrapKey, Who::User, true),

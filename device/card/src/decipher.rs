@@ -74,9 +74,9 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let written = match (key, scheme) {
             (Key::Ec(key), Scheme::Agreement) => return Ok(agreed(key.agree(data), response)?),
             (Key::Montgomery(key), Scheme::Agreement) => return Ok(agreed(key.agree(data), response)?),
-            (Key::Rsa(_) | Key::Edwards(_), Scheme::Agreement)
+            (Key::Rsa(_) | Key::Edwards(_) | Key::Aes(_), Scheme::Agreement)
             | (
-                Key::Ec(_) | Key::Montgomery(_) | Key::Edwards(_),
+                Key::Ec(_) | Key::Montgomery(_) | Key::Edwards(_) | Key::Aes(_),
                 Scheme::RsaRaw | Scheme::RsaPkcs1 | Scheme::RsaOaep(_),
             ) => return Err(Status::EXECUTION.into()),
             (Key::Rsa(key), _) if data.len() != key.len() => Err(Error::BadLength),

@@ -114,6 +114,10 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             Command::Sign { key, algorithm, data } => self.sign(key, algorithm, data, response),
             Command::Decipher { key, algorithm, data } => self.decipher(key, algorithm, data, response),
             Command::DeriveKey { source, target, tweak } => self.derive_key(source, target, tweak),
+            Command::GenerateSecretKey { key, len, attributes } => self.generate_secret_key(key, len, attributes),
+            Command::SymmetricCipher { key, algorithm, data, len } => {
+                self.symmetric_cipher(key, algorithm, data.0, len, response)
+            }
             Command::KeyDomainStatus { domain } => self.key_domain_status(domain, response),
             Command::ImportShare { domain, share } => self.import_share(domain, share.0, response),
             Command::CreateKeyDomain { domain, shares } => self.create_key_domain(domain, shares, response),

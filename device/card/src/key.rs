@@ -1,6 +1,7 @@
 //! Keys: their kinds, their stored form, and what everybody may know of them (decision D11).
 
 use crate::error;
+use ferrite_crypto::secret_key::SecretKey;
 use ferrite_crypto::{Bytes, Join, ec, edwards, hash::Hash, montgomery, rsa};
 use ferrite_proto::command::{Attributes, KeyAlgorithm};
 use ferrite_proto::cvc;
@@ -21,10 +22,12 @@ pub(crate) enum KeyKind {
     Edwards = 3,
     /// On a curve in Montgomery form: agrees.
     Montgomery = 4,
+    /// A secret key: of AES, or of anything else that takes bytes.
+    Aes = 5,
 }
 
 impl KeyKind {
-    const ALL: [Self; 4] = [Self::Rsa, Self::Ec, Self::Edwards, Self::Montgomery];
+    const ALL: [Self; 5] = [Self::Rsa, Self::Ec, Self::Edwards, Self::Montgomery, Self::Aes];
 }
 
 /// What a request for a key asks for.
@@ -60,13 +63,14 @@ impl KeyParameters {
     }
 }
 
-/// A private key, opened for one operation.
+/// A private or secret key, opened for one operation.
 #[allow(clippy::large_enum_variant, reason = "there is no heap to put the large one on")]
 pub(crate) enum Key {
     Rsa(rsa::PrivateKey),
     Ec(ec::PrivateKey),
     Edwards(edwards::PrivateKey),
     Montgomery(montgomery::PrivateKey),
+    Aes(SecretKey),
 }
 
 /// A public key in the form that certificates carry, with room for its numbers.
@@ -115,7 +119,7 @@ impl Key {
     /// Longest stored form of any key, in bytes.
     pub(crate) const MAX_STORED: usize = rsa::MAX_STORED + 1;
 
-    /// Makes a key.
+    /// Makes a key pair.
     pub(crate) fn generate(
         parameters: KeyParameters,
         rng: &mut impl CryptoRng,
@@ -138,25 +142,28 @@ impl Key {
             Key::Ec(_) => KeyKind::Ec,
             Key::Edwards(_) => KeyKind::Edwards,
             Key::Montgomery(_) => KeyKind::Montgomery,
+            Key::Aes(_) => KeyKind::Aes,
         }
     }
 
-    /// Size in bits: of the modulus, or of the curve's field.
+    /// Size in bits: of the modulus, of the curve's field, or of a secret key.
     pub(crate) fn bits(&self) -> u16 {
         match self {
             Key::Rsa(key) => key.modulus_len().bits(),
             Key::Ec(key) => key.curve().domain().bits,
             Key::Edwards(key) => key.curve().domain().bits,
             Key::Montgomery(key) => key.curve().domain().bits,
+            Key::Aes(key) => key.len().bits(),
         }
     }
 
-    /// Writes the stored form and returns its length: for RSA what its module writes, for the others the curve's byte
-    /// and the scalar or seed.
+    /// Writes the stored form and returns its length: for RSA what its module writes, for AES the bytes of the key, for
+    /// the others the curve's byte and the scalar or seed.
     pub(crate) fn store(&self, out: &mut [u8; Self::MAX_STORED]) -> Result<usize, Status> {
         let [curve, rest @ ..] = out;
         let (id, len) = match self {
             Key::Rsa(key) => return key.to_bytes(out).map_err(error::crypto),
+            Key::Aes(key) => return key.to_bytes(out).map_err(error::crypto),
             Key::Ec(key) => (key.curve().id(), key.to_bytes(rest)),
             Key::Edwards(key) => (key.curve() as u8, key.to_bytes(rest)),
             Key::Montgomery(key) => (key.curve() as u8, key.to_bytes(rest)),
@@ -170,6 +177,7 @@ impl Key {
         let (id, rest) = stored.split_first().ok_or(Status::EXECUTION)?;
         let read = match kind {
             KeyKind::Rsa => rsa::PrivateKey::from_bytes(stored).map(Key::Rsa),
+            KeyKind::Aes => SecretKey::from_bytes(stored).map(Key::Aes),
             KeyKind::Ec => {
                 let curve = ec::Curve::from_id(*id).ok_or(Status::EXECUTION)?;
                 ec::PrivateKey::from_bytes(curve, rest).map(Key::Ec)
@@ -188,7 +196,7 @@ impl Key {
         read.map_err(error::crypto)
     }
 
-    /// The public key.
+    /// The public key; 6400 for a secret key, which has none.
     pub(crate) fn public_key(&self) -> Result<PublicKey, Status> {
         let (domain, number) = match self {
             Key::Rsa(key) => {
@@ -199,6 +207,7 @@ impl Key {
             Key::Ec(key) => (Domain::Ec(key.curve().domain()), key.public_key().and_then(widen)),
             Key::Edwards(key) => (Domain::Okp(key.curve().domain()), key.public_key().and_then(widen)),
             Key::Montgomery(key) => (Domain::Okp(key.curve().domain()), key.public_key().and_then(widen)),
+            Key::Aes(_) => return Err(Status::EXECUTION),
         };
         Ok(PublicKey { domain, number: number.map_err(error::crypto)? })
     }
@@ -222,6 +231,7 @@ impl Key {
                 zeros.fill(0);
                 Ok(zeros.len())
             }
+            Key::Aes(_) => return Err(Status::EXECUTION),
         }
         .map_err(error::crypto)
     }
@@ -231,6 +241,7 @@ impl Key {
         let key_type = match self {
             Key::Rsa(_) => KeyType::Rsa,
             Key::Ec(_) | Key::Edwards(_) | Key::Montgomery(_) => KeyType::Ec,
+            Key::Aes(_) => KeyType::Aes,
         };
         let (digits, len) = pkcs15::decimal(id);
         let id = digits.get(..len).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Making keys and opening them for use: GENERATE ASYMMETRIC KEY PAIR, and the checks that all uses of a key share
-//! (specification part 1 §5.1-5.5, part 2 §0.2).
+//! Making keys and opening them for use: GENERATE ASYMMETRIC KEY PAIR, GENERATE SYMMETRIC KEY, and the checks that all uses
+//! of a key share (specification part 1 §5.1-5.5, part 2 §0.2).
 
 use crate::access;
 use crate::error;
@@ -8,7 +8,8 @@ use crate::key::{Key, KeyKind, KeyMeta, KeyParameters};
 use crate::objects::object;
 use crate::platform::Platform;
 use crate::response::Response;
-use ferrite_proto::command::{AlgorithmId, Attributes, Instruction, KeyRequest};
+use ferrite_crypto::secret_key::{Len, SecretKey};
+use ferrite_proto::command::{AlgorithmId, Attributes, Instruction, KeyRequest, SecretKeyLen};
 use ferrite_proto::fid::KeyId;
 use ferrite_proto::pkcs15;
 use ferrite_proto::status::Status;
@@ -58,11 +59,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     ) -> Result<(), Status> {
         self.demand_free(id)?;
         let parameters = KeyParameters::new(request.algorithm)?;
-        let mut attributes = request.attributes;
-        if attributes.counter.is_none() && self.options().counts_every_key() {
-            attributes.counter = Some(DEFAULT_COUNTER);
-        }
-        self.demand_attributes(&attributes)?;
+        let attributes = self.complete(request.attributes)?;
         self.confirm_presence(Instruction::GenerateKeyPair, Status::EXECUTION)?;
         let progress = self.platform.progress();
         let rng = self.random.fresh(&mut self.platform).map_err(error::entropy)?;
@@ -72,6 +69,35 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             response.send_whole();
         }
         self.store_new_key(id, &key, &attributes, Some(response.data()))
+    }
+
+    /// GENERATE SYMMETRIC KEY: the key and its description appear together or not at all.
+    pub(crate) fn generate_secret_key(
+        &mut self,
+        id: KeyId,
+        len: SecretKeyLen,
+        attributes: Attributes<'_>,
+    ) -> Result<(), Status> {
+        self.demand_free(id)?;
+        let attributes = self.complete(attributes)?;
+        let len = match len {
+            SecretKeyLen::Bits128 => Len::Bits128,
+            SecretKeyLen::Bits192 => Len::Bits192,
+            SecretKeyLen::Bits256 => Len::Bits256,
+            SecretKeyLen::Bits512 => Len::Bits512,
+        };
+        let rng = self.random.fresh(&mut self.platform).map_err(error::entropy)?;
+        let key = Key::Aes(SecretKey::generate(len, rng));
+        self.store_new_key(id, &key, &attributes, None)
+    }
+
+    /// The attributes of a new key, with what the device's options add; refused as [`Hsm::demand_attributes`] does.
+    fn complete<'r>(&self, mut attributes: Attributes<'r>) -> Result<Attributes<'r>, Status> {
+        if attributes.counter.is_none() && self.options().counts_every_key() {
+            attributes.counter = Some(DEFAULT_COUNTER);
+        }
+        self.demand_attributes(&attributes)?;
+        Ok(attributes)
     }
 
     /// Stores a key with its description and, if there is one, its certificate request.
@@ -132,6 +158,11 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         Use { key: id, algorithm, instruction, scheme }: Use<S>,
         operate: impl FnOnce(&mut Self, &Opened<'_>, S) -> Result<(), Failure>,
     ) -> Result<(), Status> {
+        // SYMMETRIC CIPHER asks for presence before anything else (specification part 2 §4).
+        let asks_first = instruction == Instruction::SymmetricCipher;
+        if asks_first {
+            self.confirm_presence(instruction, Status::PRESENCE)?;
+        }
         let info = self.storage.open()?.info(object(id.key())).map_err(error::storage)?.ok_or(Status::NOT_FOUND)?;
         // The device key attests other keys; using it on a host's data would forge attestations (D10).
         if id == KeyId::DEVICE {
@@ -145,7 +176,9 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             return Err(Status::CONDITIONS);
         }
         let scheme = scheme?;
-        self.confirm_presence(instruction, Status::PRESENCE)?;
+        if !asks_first {
+            self.confirm_presence(instruction, Status::PRESENCE)?;
+        }
         let opened = Opened { key: self.open_key(id, meta.kind)?, attributes: meta.attributes(info.counter) };
         let result = operate(self, &opened, scheme);
         let counts = result.as_ref().err().is_none_or(|failure| failure.costs_a_use);

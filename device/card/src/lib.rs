@@ -23,6 +23,7 @@ use ferrite_store::Flash;
 
 mod access;
 mod buffer;
+mod cipher;
 mod config;
 mod decipher;
 mod derive;
@@ -44,6 +45,8 @@ mod rescue;
 mod response;
 mod session;
 mod sign;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transfer;
 mod wrap;
 

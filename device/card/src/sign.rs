@@ -105,7 +105,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             (Key::Edwards(key), Scheme::Ecdsa) => key.sign(data).and_then(|signature| signature.write(out)),
             (Key::Edwards(_), Scheme::EcdsaHashed(_)) => return Err(Status::WRONG_P1P2),
             (Key::Rsa(_), Scheme::Ecdsa | Scheme::EcdsaHashed(_))
-            | (Key::Montgomery(_), _)
+            | (Key::Montgomery(_) | Key::Aes(_), _)
             | (
                 Key::Ec(_) | Key::Edwards(_),
                 Scheme::RsaRaw

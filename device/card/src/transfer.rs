@@ -2,6 +2,7 @@
 
 use crate::error;
 use crate::key::{Key, KeyParameters};
+use ferrite_crypto::secret_key::SecretKey;
 use ferrite_crypto::{Bytes, Error, ec, edwards, montgomery, rsa};
 use ferrite_proto::blob::Payload;
 use ferrite_proto::command::KeyAlgorithm;
@@ -21,6 +22,7 @@ impl Key {
     pub(crate) fn has_public_part(&self) -> bool {
         match self {
             Key::Rsa(_) | Key::Ec(_) | Key::Edwards(_) | Key::Montgomery(_) => true,
+            Key::Aes(_) => false,
         }
     }
 
@@ -29,6 +31,9 @@ impl Key {
         &self,
         use_payload: impl FnOnce(&Payload<'_>) -> Result<T, Status>,
     ) -> Result<T, Status> {
+        if let Key::Aes(key) = self {
+            return use_payload(&Payload::Aes { key: key.as_bytes() });
+        }
         let public = self.public_key()?;
         let number = public.number();
         let mut secret = Zeroizing::new([0; rsa::MAX_MODULUS]);
@@ -37,6 +42,7 @@ impl Key {
             Key::Ec(key) => key.to_bytes(secret.as_mut()),
             Key::Edwards(key) => key.to_bytes(secret.as_mut()),
             Key::Montgomery(key) => key.to_bytes(secret.as_mut()),
+            Key::Aes(_) => return Err(Status::INTERNAL),
         };
         let d = secret.get(..len.map_err(error::crypto)?).ok_or(Status::INTERNAL)?;
         let payload = match self {
@@ -56,6 +62,7 @@ impl Key {
             }
             Key::Edwards(key) => okp(key.curve().domain(), d, number),
             Key::Montgomery(key) => okp(key.curve().domain(), d, number),
+            Key::Aes(_) => return Err(Status::INTERNAL),
         };
         use_payload(&payload)
     }
@@ -64,7 +71,7 @@ impl Key {
     /// 65537 (decision D16).
     pub(crate) fn from_payload(payload: &Payload<'_>, rng: &mut impl CryptoRng) -> Result<Self, Status> {
         match *payload {
-            Payload::Aes { .. } => Err(Status::EXECUTION),
+            Payload::Aes { key } => SecretKey::from_bytes(key).map(Key::Aes).map_err(broken),
             Payload::Rsa { d, modulus, exponent, .. } => {
                 demand_exponent(exponent)?;
                 rsa::PrivateKey::from_private_exponent(modulus, d, rng).map(Key::Rsa).map_err(broken)

@@ -11,7 +11,7 @@ use aes::cipher::{
 use aes::{Aes128, Aes192, Aes256};
 
 /// Length of a block, in bytes.
-pub(crate) const BLOCK: usize = 16;
+pub const BLOCK: usize = 16;
 
 /// AES with its expanded key, which is wiped when dropped.
 #[allow(clippy::large_enum_variant, reason = "lives on the stack for one operation")]

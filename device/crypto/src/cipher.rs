@@ -1,13 +1,15 @@
 //! Unauthenticated modes of AES, in place: ECB, CBC, OFB, CFB-128, CTR (SP 800-38A) and XTS (IEEE 1619, SP 800-38E).
 
 use crate::Error;
-use crate::aes::{Aes, BLOCK};
+use crate::aes::Aes;
 use aes::cipher::consts::U16;
 use aes::cipher::{
     Array, BlockCipherDecrypt as _, BlockCipherEncrypt as _, BlockModeDecrypt as _, BlockModeEncrypt as _,
     InnerIvInit as _, StreamCipher as _,
 };
 use xts_mode::Xts128;
+
+pub use crate::aes::BLOCK;
 
 /// A mode of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

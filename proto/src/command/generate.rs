@@ -1,4 +1,5 @@
-//! The data of GENERATE ASYMMETRIC KEY PAIR (specification part 1 §5.1).
+//! The data of GENERATE ASYMMETRIC KEY PAIR (specification part 1 §5.1), and the lengths that GENERATE SYMMETRIC KEY knows
+//! (§5.3).
 
 use super::Attributes;
 use crate::cvc::{OID_TA_ECDSA_SHA_256, OID_TA_RSA_V1_5_SHA_256};
@@ -11,6 +12,29 @@ pub const MAX_REFERENCE: usize = 64;
 const EXPONENT: [u8; 3] = [1, 0, 1];
 /// Modulus length when the host names none, in bits.
 const DEFAULT_BITS: u16 = 2048;
+
+/// Length of a secret key, as P2 of GENERATE SYMMETRIC KEY names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum SecretKeyLen {
+    /// 128 bits.
+    Bits128 = 0xB0,
+    /// 192 bits.
+    Bits192 = 0xB1,
+    /// 256 bits.
+    Bits256 = 0xB2,
+    /// 512 bits: two keys of 256 bits, for XTS.
+    Bits512 = 0xB3,
+}
+
+impl SecretKeyLen {
+    /// Every length.
+    pub const ALL: [Self; 4] = [Self::Bits128, Self::Bits192, Self::Bits256, Self::Bits512];
+
+    pub(super) fn from_p2(p2: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|len| *len as u8 == p2)
+    }
+}
 
 /// Which key to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,6 +33,8 @@ instructions! {
     ResetRetryCounter = 0x2C,
     /// GENERATE ASYMMETRIC KEY PAIR.
     GenerateKeyPair = 0x46,
+    /// GENERATE SYMMETRIC KEY.
+    GenerateSecretKey = 0x48,
     /// INITIALIZE DEVICE, and information about the device.
     InitializeDevice = 0x50,
     /// KEY DOMAIN.
@@ -51,6 +53,8 @@ instructions! {
     UnwrapKey = 0x74,
     /// DERIVE ASYMMETRIC KEY.
     DeriveKey = 0x76,
+    /// SYMMETRIC CIPHER: ciphers, MACs and key derivation.
+    SymmetricCipher = 0x78,
     /// GET CHALLENGE.
     GetChallenge = 0x84,
     /// SELECT.

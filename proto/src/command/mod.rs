@@ -9,19 +9,22 @@ mod generate;
 mod initialize;
 mod instruction;
 mod options;
+mod symmetric;
 
 pub use algorithm::AlgorithmId;
 pub use attributes::Attributes;
-pub use generate::{KeyAlgorithm, KeyRequest, MAX_REFERENCE};
+pub use generate::{KeyAlgorithm, KeyRequest, MAX_REFERENCE, SecretKeyLen};
 pub use initialize::{Initialize, PublicKeyAuthentication};
 pub use instruction::Instruction;
 pub use options::Options;
+pub use symmetric::{AeadMode, CipherMode, Direction, HmacHash, Pbes2, Pbkdf2, SymmetricOperation};
 
 use crate::apdu::{Apdu, Class};
 use crate::fid::{FileId, KeyId};
 use crate::status::Status;
 use crate::tlv::{Full, Reader, Tag, Writer};
 use core::fmt;
+use core::num::NonZeroU16;
 
 /// Longest random number one GET CHALLENGE returns, in bytes.
 pub const MAX_CHALLENGE: u16 = 1024;
@@ -224,6 +227,27 @@ pub enum Command<'a> {
         /// The tweak, big-endian.
         tweak: &'a [u8],
     },
+    /// GENERATE SYMMETRIC KEY.
+    GenerateSecretKey {
+        /// Where the key goes; never the device key.
+        key: KeyId,
+        /// Its length.
+        len: SecretKeyLen,
+        /// Its attributes.
+        attributes: Attributes<'a>,
+    },
+    /// SYMMETRIC CIPHER. What is wrong with its data is said only after the key was looked at (specification part 2 §4), so
+    /// it is read by [`SymmetricOperation::parse`] then.
+    SymmetricCipher {
+        /// The key.
+        key: KeyId,
+        /// The algorithm.
+        algorithm: AlgorithmId,
+        /// Data or data objects, as the algorithm says.
+        data: Secret<'a>,
+        /// Length of what a key derivation returns, in bytes; `None`: its default.
+        len: Option<NonZeroU16>,
+    },
     /// KEY DOMAIN: query of one domain.
     KeyDomainStatus {
         /// Its number.
@@ -337,6 +361,19 @@ impl<'a> Command<'a> {
                 }
                 _ => Err(Status::WRONG_LENGTH),
             },
+            Instruction::GenerateSecretKey => match KeyId::new(apdu.p1) {
+                KeyId::DEVICE => Err(Status::WRONG_P1P2),
+                key => {
+                    let len = SecretKeyLen::from_p2(apdu.p2).ok_or(Status::WRONG_P1P2)?;
+                    Ok(Command::GenerateSecretKey { key, len, attributes: Attributes::parse(data)? })
+                }
+            },
+            Instruction::SymmetricCipher => {
+                // No Le, and an extended Le that asks for everything, leave the length to the card.
+                let len = u16::try_from(apdu.le).ok().and_then(NonZeroU16::new);
+                let (key, algorithm) = (KeyId::new(apdu.p1), AlgorithmId(apdu.p2));
+                Ok(Command::SymmetricCipher { key, algorithm, data: Secret(data), len })
+            }
             Instruction::KeyDomain => decode_key_domain(apdu),
             Instruction::WrapKey => match apdu.p2 {
                 P2_WRAP => Ok(Command::WrapKey { key: KeyId::new(apdu.p1) }),
@@ -420,6 +457,16 @@ impl<'a> Command<'a> {
             Command::DeriveKey { source, target, tweak } => {
                 w.raw(&[AlgorithmId::EC_DERIVE.0]).raw(tweak);
                 (0x80, Instruction::DeriveKey, [source.value(), target.value()], NOTHING)
+            }
+            Command::GenerateSecretKey { key, len, attributes } => {
+                attributes.write_to(&mut w);
+                let le = if attributes.is_empty() { 256 } else { NOTHING };
+                (0x00, Instruction::GenerateSecretKey, [key.value(), len as u8], le)
+            }
+            Command::SymmetricCipher { key, algorithm, data, len } => {
+                w.raw(data.0);
+                let le = len.map_or(ALL, |len| usize::from(len.get()));
+                (0x80, Instruction::SymmetricCipher, [key.value(), algorithm.0], le)
             }
             Command::KeyDomainStatus { domain } => (0x80, Instruction::KeyDomain, [0, domain], 256),
             Command::ImportShare { domain, share } => {

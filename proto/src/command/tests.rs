@@ -107,6 +107,13 @@ fn command() -> impl Strategy<Value = Command<'static>> {
             target: KeyId::new(target),
             tweak
         }),
+        (1..=255u8, proptest::sample::select(&SecretKeyLen::ALL[..]), attributes()).prop_map(
+            |(key, len, attributes)| { Command::GenerateSecretKey { key: KeyId::new(key), len, attributes } }
+        ),
+        (any::<u8>(), any::<u8>(), secret(0..600), any::<u16>()).prop_map(|(key, algorithm, data, len)| {
+            let len = NonZeroU16::new(len);
+            Command::SymmetricCipher { key: KeyId::new(key), algorithm: AlgorithmId(algorithm), data, len }
+        }),
         (0..KEY_DOMAINS).prop_map(|domain| Command::KeyDomainStatus { domain }),
         (0..KEY_DOMAINS, any::<[u8; DKEK]>())
             .prop_map(|(domain, share)| Command::ImportShare { domain, share: Share(Box::leak(Box::new(share))) }),
@@ -167,6 +174,10 @@ fn every_malformed_command_gets_its_status() {
         (0x46, 1, 0, &[], 0x6700),
         (0x46, 1, 0, &[0x7F, 0x49, 2, 0x06, 0], 0x6A80),
         (0x46, 1, 0, &[0x7F, 0x49, 9], 0x6A80),
+        (0x48, 0, 0xB0, &[], 0x6A86),
+        (0x48, 1, 0xAF, &[], 0x6A86),
+        (0x48, 1, 0xB4, &[], 0x6A86),
+        (0x48, 1, 0xB3, &[0x90, 1, 0], 0x6A80),
         (0x50, 0, 0, &[0x80, 1, 0], 0x6A80),
         (0x50, 0, 0, &[0x81, 5, 1, 2, 3, 4, 5], 0x6A80),
         (0x50, 0, 0, &[0x91, 1, 0], 0x6A80),
