@@ -138,6 +138,11 @@ impl Device {
         self.ok(&apdu(0x00, 0xA4, 0x04, 0x00, AID, Some(256)));
     }
 
+    /// Puts a secret key with known bytes into the card.
+    pub fn plant(&mut self, key: u8, bytes: &[u8]) {
+        ferrite_card::testing::plant_secret_key(&mut self.card, key, bytes).expect("a legal key, and a user");
+    }
+
     pub fn login(&mut self) {
         self.ok(&verify(0x81, USER_PIN));
     }
@@ -202,6 +207,23 @@ pub fn select_file(file: u16) -> Vec<u8> {
 
 pub fn sign(key: u8, algorithm: u8, data: &[u8]) -> Vec<u8> {
     apdu(0x80, 0x68, key, algorithm, data, Some(512))
+}
+
+/// SYMMETRIC CIPHER; without `le` the data of the answer is fetched by GET RESPONSE.
+pub fn symmetric(key: u8, algorithm: u8, data: &[u8], le: Option<usize>) -> Vec<u8> {
+    apdu(0x80, 0x78, key, algorithm, data, le)
+}
+
+/// The data of the extended interface of SYMMETRIC CIPHER: an object identifier in hexadecimal and other data objects.
+pub fn extended(oid: &str, objects: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut data = tlv(&[0x06], &hex::decode(oid).unwrap());
+    objects.iter().for_each(|(tag, value)| data.extend(tlv(&[*tag], value)));
+    data
+}
+
+/// GENERATE SYMMETRIC KEY.
+pub fn generate_secret(key: u8, len: u8, attributes: &[u8]) -> Vec<u8> {
+    apdu(0x00, 0x48, key, len, attributes, None)
 }
 
 /// GENERATE ASYMMETRIC KEY PAIR for P-256, with attribute TLVs behind the template.
