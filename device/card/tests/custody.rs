@@ -194,6 +194,41 @@ fn recorded_rsa_keys_are_unwrapped_in_both_forms() {
     }
 }
 
+/// Vectors V1 (in its three forms, DKEK of zeros) and V2.
+#[test]
+fn recorded_aes_keys_are_unwrapped() {
+    let (mut device, _) = with_domains(&tlv(&[0x92], &[1]));
+    device.ok(&key_domain(0, 0, &[0; 32]));
+    device.login();
+    let (head, key) = (
+        "66687AADF862BD770F00086086480165030401",
+        "000000006A63CB154E2634FD6012DE71EC6D0C86E64F938F0DE0A73CE777F789287693FC",
+    );
+    for (id, list, mac) in [
+        (1, "0006101118995152", "D815FCDB691CA929AE206C9CDAA38115"),
+        (2, "00021092", "29DB42FF90F0ED63674F0125DB34117D"),
+        (3, "0000", "8F36E1130912E8D0F6B8D499DA897A99"),
+    ] {
+        device.ok(&unwrap(id, &bytes(&format!("{head}{list}{key}{mac}"))));
+        let encrypted = device.ok(&symmetric(id, 0x10, b"a secret message", Some(16)));
+        assert_eq!(hex::encode_upper(encrypted), "08EA255F74730F57FAA1C0C321193BA9");
+        let mac_allowed = device.status(&symmetric(id, 0x18, b"", Some(16)));
+        assert_eq!(mac_allowed, if id == 2 { 0x6985 } else { 0x9000 });
+        assert_eq!(device.status(&wrap(id)), if id == 1 { 0x6985 } else { 0x9000 });
+    }
+    let (mut device, _) = with_dkek();
+    device.ok(&unwrap(
+        1,
+        &bytes(
+            "630DCD2966C433660F000860864801650304010000000000003F41A38B3DBF67313FA8E2EC88F860C39D71911B0EE280BE99882170019D\
+             BFDEFEECA4FCA811975954E762F91D5759F51EA04F54CC3EA4D7C5ABA67E0D27AEAA",
+        ),
+    ));
+    let mac = device.ok(&symmetric(1, 0x18, b"", Some(16)));
+    assert_eq!(hex::encode_upper(mac), "61AAA7BA4534FC741BC1395387416C65");
+    assert_eq!(device.status(&read(0xCE01, 0)), 0x6A82, "a secret key has no certificate request");
+}
+
 #[test]
 fn the_blob_may_lie_in_the_scratch_file() {
     let (mut device, _) = with_dkek();
@@ -238,6 +273,9 @@ fn keys_of_every_kind_move_to_another_device() {
     for curve in ferrite_crypto::edwards::Curve::ALL {
         let domain = curve.domain();
         move_key(&|id| generate_ec(id, domain.prime, None, domain.base), &|id| sign(id, 0x70, b"m"), true);
+    }
+    for len in [0xB0, 0xB1, 0xB2, 0xB3] {
+        move_key(&|id| generate_secret(id, len, &[]), &|id| symmetric(id, 0x99, &[0; 32], Some(32)), true);
     }
 }
 

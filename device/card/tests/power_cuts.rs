@@ -100,6 +100,7 @@ fn key_generation_happens_or_does_not() {
     let (_, flash) = Device::initialised();
     assert!(cut_everywhere(&flash, Device::login, &generate_p256(1, &[])) > 5);
     assert!(cut_everywhere(&flash, Device::login, &generate_rsa(1, 1024)) > 5);
+    assert!(cut_everywhere(&flash, Device::login, &generate_secret(1, 0xB2, &[0x90, 4, 0, 0, 0, 9])) > 3);
 }
 
 /// A device with two key domains, the first waiting for two shares, the user logged in.

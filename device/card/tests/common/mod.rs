@@ -230,17 +230,17 @@ pub fn generate_secret(key: u8, len: u8, attributes: &[u8]) -> Vec<u8> {
 pub fn generate_p256(key: u8, attributes: &[u8]) -> Vec<u8> {
     let prime = hex::decode("FFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF").unwrap();
     let a = hex::decode("FFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFC").unwrap();
-    generate_ec(key, &prime, &a, attributes)
+    generate_weierstrass(key, &prime, &a, attributes)
 }
 
 /// GENERATE ASYMMETRIC KEY PAIR for P-521.
 pub fn generate_p521(key: u8) -> Vec<u8> {
     let prime = [&[0x01][..], &[0xFF; 65]].concat();
     let a = [&prime[..65], &[0xFC]].concat();
-    generate_ec(key, &prime, &a, &[])
+    generate_weierstrass(key, &prime, &a, &[])
 }
 
-fn generate_ec(key: u8, prime: &[u8], a: &[u8], attributes: &[u8]) -> Vec<u8> {
+fn generate_weierstrass(key: u8, prime: &[u8], a: &[u8], attributes: &[u8]) -> Vec<u8> {
     let oid = hex::decode("04007F00070202020203").unwrap();
     let template = [tlv(&[0x06], &oid), tlv(&[0x81], prime), tlv(&[0x82], a)].concat();
     generate(key, &template, attributes)
