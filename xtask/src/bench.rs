@@ -1,7 +1,7 @@
-//! `cargo xtask bench`: speed beside other implementations, and the memory a chip needs.
+//! `cargo xtask bench`: what the card needs on a chip, and speed beside other implementations.
 
 use crate::firmware::{TARGETS, Toolchain};
-use crate::install::{self, Consent, OPENSSL, QEMU_ARM};
+use crate::install::{self, Consent, LIBSSL, QEMU_ARM};
 use crate::run::{capture, cargo, headline, root, run};
 use anyhow::{Context, Result, bail};
 use std::path::PathBuf;
@@ -11,16 +11,16 @@ use std::process::{Command, Stdio};
 const MEMORY_LIMIT: usize = 200 * 1024;
 
 /// Runs the benchmarks.
-pub(crate) fn run_all(consent: Consent) -> Result<()> {
-    headline("memory of the card on a chip");
-    memory(consent)?;
+pub(crate) fn all(consent: Consent) -> Result<()> {
+    chip(consent)?;
     headline("speed, beside other implementations in the same run");
-    install::ensure(&[OPENSSL], consent)?;
-    run(cargo().args(["run", "--release", "--quiet", "-p", "ferrite-bench"]))
+    install::ensure(&LIBSSL, consent)?;
+    run(cargo().args(["run", "--release", "--quiet", "-p", "ferrite-bench", "--features", "openssl"]))
 }
 
-/// Runs the card on an emulated Cortex-M and adds up what it says about its memory.
-fn memory(consent: Consent) -> Result<()> {
+/// Runs the card on an emulated Cortex-M and shows what it says about itself.
+pub(crate) fn chip(consent: Consent) -> Result<()> {
+    headline("the card on an emulated chip");
     install::ensure(&[QEMU_ARM], consent)?;
     let [target, _] = TARGETS;
     let mut build = Toolchain::find(consent)?.cargo_build(target);
@@ -48,29 +48,114 @@ fn memory(consent: Consent) -> Result<()> {
         bail!("the card on the emulated chip did not finish:\n{report}");
     }
 
-    let lines: Vec<(&str, &str, usize)> = report.lines().filter_map(parse).collect();
-    for (kind, name, bytes) in &lines {
-        println!("  {kind:<7} {name:<20} {bytes:>7} bytes");
-    }
-    let statics: usize = lines.iter().filter(|(kind, ..)| *kind == "static").map(|(.., bytes)| bytes).sum();
-    let stack = lines.iter().filter(|(kind, ..)| *kind == "stack").map(|(.., bytes)| *bytes).max();
-    let total = statics + stack.context("the report names no stack")?;
-    println!(
-        "  in all, with the deepest stack {total:>12} bytes, {:.1} KiB of {} KiB",
-        total as f64 / 1024.0,
-        MEMORY_LIMIT / 1024
-    );
-    if total > MEMORY_LIMIT {
+    let report: Report<'_> = report.lines().filter_map(parse).collect();
+    print!("{}", report.tables());
+    if report.memory()? > MEMORY_LIMIT {
         bail!("the card needs more memory than it may");
     }
     Ok(())
 }
 
-/// A line of the report: `static` or `stack`, what for, how many bytes.
-fn parse(line: &str) -> Option<(&str, &str, usize)> {
-    let (kind, rest) = line.split_once(' ').filter(|(kind, _)| ["static", "stack"].contains(kind))?;
-    let (name, bytes) = rest.rsplit_once(' ')?;
-    Some((kind, name, bytes.parse().ok()?))
+/// A line of the emulated chip's report.
+#[derive(Debug, PartialEq, Eq)]
+enum Line<'a> {
+    /// A section of the program and its bytes.
+    Program(&'a str, usize),
+    /// Something static and its bytes.
+    Static(&'a str, usize),
+    /// A command.
+    Command(Measured<'a>),
+}
+
+/// What a command took.
+#[derive(Debug, PartialEq, Eq)]
+struct Measured<'a> {
+    name: &'a str,
+    /// Empty for commands that use no key.
+    algorithm: &'a str,
+    /// The deepest stack, in bytes.
+    stack: usize,
+    instructions: u64,
+}
+
+/// Reads a line, if it is part of the report.
+fn parse(line: &str) -> Option<Line<'_>> {
+    match line.split('|').collect::<Vec<_>>()[..] {
+        ["program", section, bytes] => Some(Line::Program(section, bytes.parse().ok()?)),
+        ["static", name, bytes] => Some(Line::Static(name, bytes.parse().ok()?)),
+        ["command", name, algorithm, stack, instructions] => Some(Line::Command(Measured {
+            name,
+            algorithm,
+            stack: stack.parse().ok()?,
+            instructions: instructions.parse().ok()?,
+        })),
+        _ => None,
+    }
+}
+
+/// What the emulated chip reports.
+#[derive(Default)]
+struct Report<'a> {
+    program: Vec<(&'a str, usize)>,
+    statics: Vec<(&'a str, usize)>,
+    commands: Vec<Measured<'a>>,
+}
+
+impl<'a> FromIterator<Line<'a>> for Report<'a> {
+    fn from_iter<T: IntoIterator<Item = Line<'a>>>(lines: T) -> Self {
+        let mut report = Report::default();
+        for line in lines {
+            match line {
+                Line::Program(section, bytes) => report.program.push((section, bytes)),
+                Line::Static(name, bytes) => report.statics.push((name, bytes)),
+                Line::Command(measured) => report.commands.push(measured),
+            }
+        }
+        report
+    }
+}
+
+impl Report<'_> {
+    /// The command with the deepest stack.
+    fn deepest(&self) -> Result<&Measured<'_>> {
+        self.commands.iter().max_by_key(|measured| measured.stack).context("the report names no command")
+    }
+
+    /// Memory in all, in bytes.
+    fn memory(&self) -> Result<usize> {
+        Ok(sum(&self.statics) + self.deepest()?.stack)
+    }
+
+    /// The report for people. Deletions are left out but for their stacks: they are between the others to make room.
+    fn tables(&self) -> String {
+        let mut text =
+            format!("  {:<20} {:<16} {:>20} {:>12}\n", "command", "algorithm", "million instructions", "stack");
+        for Measured { name, algorithm, stack, instructions } in &self.commands {
+            if *name != "DELETE" {
+                let millions = *instructions as f64 / 1e6;
+                text += &format!("  {name:<20} {algorithm:<16} {millions:>20.3} {stack:>6} bytes\n");
+            }
+        }
+        let mut line = |name: &str, bytes: usize| {
+            text += &format!("  {name:<32} {bytes:>8} bytes  {:>6.1} KiB\n", bytes as f64 / 1024.0);
+        };
+        for (section, bytes) in &self.program {
+            line(&format!("program, {section}"), *bytes);
+        }
+        line("program in all", sum(&self.program));
+        for (name, bytes) in &self.statics {
+            line(&format!("memory, {name}"), *bytes);
+        }
+        if let (Ok(deepest), Ok(memory)) = (self.deepest(), self.memory()) {
+            line(&format!("deepest stack, {} {}", deepest.name, deepest.algorithm), deepest.stack);
+            line(&format!("memory in all, of {} KiB", MEMORY_LIMIT / 1024), memory);
+        }
+        text
+    }
+}
+
+fn sum(parts: &[(&str, usize)]) -> usize {
+    parts.iter().map(|(_, bytes)| bytes).sum()
 }
 
 /// The linker that comes with rustup's compiler; Debian's is a package of its own.
@@ -85,9 +170,43 @@ fn linker() -> Option<PathBuf> {
 mod tests {
     use super::*;
 
+    const REPORT: &str = "\
+program|.text|500000
+program|.rodata|60000
+static|workspace|80000
+static|card|2000
+command|start||10596|4321000
+command|SIGN, PSS|RSA-1024|23748|12345678
+command|DELETE|P256|9000|1000
+done
+";
+
     #[test]
-    fn the_report_is_read() {
-        assert_eq!(parse("stack SIGN RSA PSS 23748"), Some(("stack", "SIGN RSA PSS", 23748)));
-        assert_eq!(parse("done"), None);
+    fn lines_are_read() {
+        assert_eq!(parse("program|.text|500000"), Some(Line::Program(".text", 500_000)));
+        assert_eq!(parse("static|command buffer|65552"), Some(Line::Static("command buffer", 65552)));
+        let measured =
+            Measured { name: "SIGN, PSS", algorithm: "RSA-1024", stack: 23748, instructions: 12_345_678_901 };
+        assert_eq!(parse("command|SIGN, PSS|RSA-1024|23748|12345678901"), Some(Line::Command(measured)));
+        for other in ["done", "", "static|card", "static|card|many", "command|SIGN|P256|1", "static|card|1|2"] {
+            assert_eq!(parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn memory_is_what_is_static_and_the_deepest_stack() {
+        let report: Report<'_> = REPORT.lines().filter_map(parse).collect();
+        assert_eq!(report.memory().unwrap(), 80000 + 2000 + 23748);
+        assert!(Report::default().memory().is_err());
+    }
+
+    #[test]
+    fn tables_show_everything_but_deletions() {
+        let tables = REPORT.lines().filter_map(parse).collect::<Report<'_>>().tables();
+        let lines: Vec<Vec<&str>> = tables.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert!(lines.contains(&vec!["SIGN,", "PSS", "RSA-1024", "12.346", "23748", "bytes"]), "{tables}");
+        assert!(lines.contains(&vec!["start", "4.321", "10596", "bytes"]), "{tables}");
+        assert!(lines.contains(&vec!["program", "in", "all", "560000", "bytes", "546.9", "KiB"]), "{tables}");
+        assert!(!tables.contains("DELETE"), "{tables}");
     }
 }

@@ -45,6 +45,11 @@ pub(crate) const RUSTC_WEB: [Package; 3] = [
     Package { name: "libstd-rust-web-dev", is_there: || is_installed("libstd-rust-web-dev") },
 ];
 
+/// OpenSSL's library for linking, and what finds it.
+pub(crate) const LIBSSL: [Package; 2] = [
+    Package { name: "pkg-config", is_there: || exists("pkg-config") },
+    Package { name: "libssl-dev", is_there: has_libssl },
+];
 /// An emulator of microcontrollers.
 pub(crate) const QEMU_ARM: Package = Package { name: "qemu-system-arm", is_there: || exists("qemu-system-arm") };
 
@@ -62,6 +67,11 @@ pub(crate) const CLIENTS: [Package; 4] = [PCSCD, VPCD, OPENSC, OPENSSL];
 fn is_installed(package: &str) -> bool {
     let status = Command::new("dpkg-query").args(["-W", "-f", "${Status}", package]).output();
     status.is_ok_and(|output| output.stdout == b"install ok installed")
+}
+
+/// Whether programs can be linked with OpenSSL's library.
+fn has_libssl() -> bool {
+    Command::new("pkg-config").args(["--exists", "openssl"]).status().is_ok_and(|status| status.success())
 }
 
 /// Installs those of the packages that are missing.

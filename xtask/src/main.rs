@@ -38,8 +38,12 @@ enum Command {
     E2e,
     /// Build the crates of the device for microcontrollers.
     Firmware,
-    /// Measure: latencies beside other implementations, and the memory a chip needs.
-    Bench,
+    /// Measure: what the card needs on a chip, and its speed beside other implementations.
+    Bench {
+        /// Measure the card on an emulated chip only.
+        #[arg(long)]
+        chip: bool,
+    },
     /// Look for jumps and addresses that depend on secrets, with valgrind.
     ConstantTime {
         /// Only the subjects in whose names this occurs, such as "RSA-2048", and the controls.
@@ -55,7 +59,8 @@ fn main() -> ExitCode {
         Command::Test => test::all(consent),
         Command::E2e => test::end_to_end(consent),
         Command::Firmware => firmware::build(consent),
-        Command::Bench => bench::run_all(consent),
+        Command::Bench { chip: true } => bench::chip(consent),
+        Command::Bench { chip: false } => bench::all(consent),
         Command::ConstantTime { name } => constant_time::check(consent, name.as_deref()),
     };
     match result {

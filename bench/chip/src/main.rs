@@ -1,5 +1,9 @@
-//! The card on an emulated Cortex-M, to measure the memory it needs: buffers, state, and the deepest stack of each
-//! command, seen by painting the unused stack before the command and looking how far down the paint is gone after it.
+//! The card on an emulated Cortex-M, to measure the memory it needs - program, buffers, state, and the deepest stack of
+//! each command, seen by painting the unused stack before the command and looking how far down the paint is gone after
+//! it - and the instructions that each command takes.
+//!
+//! It reports lines of fields with `|` between them: `program`, section, bytes; `static`, what, bytes; `command`, its
+//! name, the algorithm or nothing, bytes of stack, instructions. The last line is `done`.
 #![no_std]
 #![no_main]
 
@@ -7,8 +11,8 @@ use core::fmt::Display;
 use core::mem::{MaybeUninit, size_of};
 use core::panic::PanicInfo;
 use core::ptr::{addr_of, addr_of_mut};
-use core::time::Duration;
 use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
 use cortex_m_rt::{entry, exception};
 use cortex_m_semihosting::{debug, hprintln};
@@ -64,7 +68,7 @@ impl Flash for RamFlash {
     }
 }
 
-/// A platform with a fixed stream in place of entropy: only memory is measured here.
+/// A platform with a fixed stream in place of entropy, so that every run does the same.
 struct Chip(u32);
 
 impl Entropy for Chip {
@@ -124,6 +128,15 @@ unsafe extern "C" {
     static mut __sheap: u32;
     /// Top of the stack.
     static mut _stack_start: u32;
+    static __stext: u8;
+    static __etext: u8;
+    static __srodata: u8;
+    static __erodata: u8;
+}
+
+/// How far apart two marks of the linker are.
+fn between(start: *const u8, end: *const u8) -> usize {
+    end as usize - start as usize
 }
 
 /// An address on the stack, somewhat below the caller's frame.
@@ -153,17 +166,18 @@ fn depth(action: impl FnOnce()) -> usize {
 fn main() -> ! {
     type ThisCard = Card<'static, Chip, RamFlash>;
     start_clock(&mut Peripherals::take().expect("the first time").SYST);
-    hprintln!("static command buffer {}", size_of::<CommandBuffer>());
-    hprintln!("static workspace {}", size_of::<Workspace>());
-    hprintln!("static card {}", size_of::<ThisCard>());
+    hprintln!("program|.text|{}", between(addr_of!(__stext), addr_of!(__etext)));
+    hprintln!("program|.rodata|{}", between(addr_of!(__srodata), addr_of!(__erodata)));
+    hprintln!("static|command buffer|{}", size_of::<CommandBuffer>());
+    hprintln!("static|workspace|{}", size_of::<Workspace>());
+    hprintln!("static|card|{}", size_of::<ThisCard>());
     // SAFETY: taken once, here, by the only thread.
     let (command, card) = unsafe { (&mut *addr_of_mut!(COMMAND), &mut *addr_of_mut!(CARD)) };
-    let start = depth(|| {
+    report("start", "", || {
         // SAFETY: as above.
         let workspace = unsafe { &mut *addr_of_mut!(WORKSPACE) };
         card.write(Card::new(Chip(0x1234_5679), RamFlash, workspace));
     });
-    hprintln!("stack start {}", start);
     // SAFETY: written just now.
     let card = unsafe { card.assume_init_mut() };
 
@@ -177,25 +191,33 @@ fn main() -> ! {
     let decipher = |id, algorithm, data| Command::Decipher { key: KeyId::new(id), algorithm, data };
     let file = Target::File(FileId::new(0xCD01));
     let commands = [
-        ("INITIALIZE", Command::Initialize(initialize)),
-        ("VERIFY", Command::Verify { reference: PinReference::User, pin: Some(PIN) }),
-        ("GENERATE RSA-1024", generate(1, KeyAlgorithm::Rsa { bits: 1024 })),
-        ("SIGN RSA PKCS#1", sign(1, AlgorithmId::RSA_PKCS1_SHA256)),
-        ("SIGN RSA PSS", sign(1, AlgorithmId::RSA_PSS_SHA256)),
-        ("DECIPHER RSA", decipher(1, AlgorithmId::RSA_DECRYPT_RAW, &[5; 128])),
-        ("UPDATE BINARY", Command::UpdateBinary { target: file, offset: 0, content: Secret(&[7; 512]) }),
-        ("READ BINARY", Command::ReadBinary { target: file, offset: 0 }),
-        ("ENUMERATE", Command::EnumerateObjects),
-        ("SELECT", Command::SelectFile { file: KeyId::new(1).key() }),
-        ("CHANGE PIN", Command::ChangeReferenceData { reference: PinReference::User, data: Secret(b"648219123456") }),
-        ("RESET PIN", Command::ResetRetryCounter {
-            mode: ferrite_proto::command::UnblockMode::SoPinAndNew,
-            data: Secret(b"57621880648219"),
-        }),
-        ("VERIFY again", Command::Verify { reference: PinReference::User, pin: Some(PIN) }),
+        ("INITIALIZE", "", Command::Initialize(initialize)),
+        ("VERIFY", "", Command::Verify { reference: PinReference::User, pin: Some(PIN) }),
+        ("GENERATE", "RSA-1024", generate(1, KeyAlgorithm::Rsa { bits: 1024 })),
+        ("SIGN, PKCS#1", "RSA-1024", sign(1, AlgorithmId::RSA_PKCS1_SHA256)),
+        ("SIGN, PSS", "RSA-1024", sign(1, AlgorithmId::RSA_PSS_SHA256)),
+        ("DECIPHER, raw", "RSA-1024", decipher(1, AlgorithmId::RSA_DECRYPT_RAW, &[5; 128])),
+        ("UPDATE BINARY", "", Command::UpdateBinary { target: file, offset: 0, content: Secret(&[7; 512]) }),
+        ("READ BINARY", "", Command::ReadBinary { target: file, offset: 0 }),
+        ("ENUMERATE", "", Command::EnumerateObjects),
+        ("SELECT", "", Command::SelectFile { file: KeyId::new(1).key() }),
+        (
+            "CHANGE PIN",
+            "",
+            Command::ChangeReferenceData { reference: PinReference::User, data: Secret(b"648219123456") },
+        ),
+        (
+            "RESET PIN",
+            "",
+            Command::ResetRetryCounter {
+                mode: ferrite_proto::command::UnblockMode::SoPinAndNew,
+                data: Secret(b"57621880648219"),
+            },
+        ),
+        ("VERIFY, new PIN", "", Command::Verify { reference: PinReference::User, pin: Some(PIN) }),
     ];
-    for (name, wanted) in &commands {
-        measure(card, command, name, "", wanted);
+    for (name, algorithm, wanted) in &commands {
+        measure(card, command, name, algorithm, wanted);
     }
     let target = KeyId::new(3);
     for curve in ec::Curve::ALL {
@@ -213,21 +235,23 @@ fn main() -> ! {
             measure(card, command, name, format_args!("{curve:?}"), wanted);
         }
     }
-    for (curve, domain, wanted) in [
-        ("X25519", montgomery::Curve::X25519.domain(), decipher(2, AlgorithmId::ECDH, &[9; 32])),
-        ("X448", montgomery::Curve::X448.domain(), decipher(2, AlgorithmId::ECDH, &[9; 56])),
-        ("Ed25519", edwards::Curve::Ed25519.domain(), sign(2, AlgorithmId::ECDSA)),
-        ("Ed448", edwards::Curve::Ed448.domain(), sign(2, AlgorithmId::ECDSA)),
+    for (curve, domain, name, wanted) in [
+        ("X25519", montgomery::Curve::X25519.domain(), "DECIPHER", decipher(2, AlgorithmId::ECDH, &[9; 32])),
+        ("X448", montgomery::Curve::X448.domain(), "DECIPHER", decipher(2, AlgorithmId::ECDH, &[9; 56])),
+        ("Ed25519", edwards::Curve::Ed25519.domain(), "SIGN", sign(2, AlgorithmId::ECDSA)),
+        ("Ed448", edwards::Curve::Ed448.domain(), "SIGN", sign(2, AlgorithmId::ECDSA)),
     ] {
         let algorithm = KeyAlgorithm::Ec { prime: domain.prime, a: None, b: Some(domain.base) };
         let delete = Command::DeleteFile { target: Target::File(KeyId::new(2).key()) };
-        for (name, wanted) in [("GENERATE", generate(2, algorithm)), ("USE", wanted), ("DELETE", delete)] {
+        for (name, wanted) in [("GENERATE", generate(2, algorithm)), (name, wanted), ("DELETE", delete)] {
             measure(card, command, name, curve, &wanted);
         }
     }
     hprintln!("done");
     debug::exit(debug::EXIT_SUCCESS);
-    loop {}
+    loop {
+        cortex_m::asm::wfi();
+    }
 }
 
 /// Encodes a command outside of what is measured.
@@ -247,7 +271,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Sends a command, which must succeed, and reports how deep the stack was.
+/// Sends a command, which must succeed, and reports what it took.
 #[inline(never)]
 fn measure(
     card: &mut Card<'static, Chip, RamFlash>,
@@ -258,16 +282,23 @@ fn measure(
 ) {
     load(buffer, command);
     let mut status = [0; 2];
-    let mut instructions = 0;
-    let used = depth(|| {
-        let start = clock();
+    report(name, &curve, || {
         let answer = card.transmit(buffer);
-        instructions = clock() - start;
         status.copy_from_slice(&answer[answer.len() - 2..]);
     });
     assert!(status == [0x90, 0x00], "{name} {curve}: {status:02X?}");
-    hprintln!("stack {} {} {}", name, curve, used);
-    hprintln!("instructions {} {} {}", name, curve, instructions);
+}
+
+/// Reports stack and instructions of an action.
+#[inline(never)]
+fn report(name: &str, algorithm: impl Display, action: impl FnOnce()) {
+    let mut instructions = 0;
+    let stack = depth(|| {
+        let start = clock();
+        action();
+        instructions = clock() - start;
+    });
+    hprintln!("command|{}|{}|{}|{}", name, algorithm, stack, instructions);
 }
 
 /// How often the system timer came round.
