@@ -35,6 +35,11 @@ fn montgomery_edwards() -> Result<()> {
 }
 
 #[test]
+fn symmetric() -> Result<()> {
+    Bench::blank()?.python("test_symmetric.py", &[])
+}
+
+#[test]
 fn attributes() -> Result<()> {
     Bench::blank()?.python("test_attributes.py", &[])
 }

@@ -52,11 +52,13 @@ class Card:
         data, sw1, sw2 = self._connection.transmit(list(apdu))
         return bytes(data), sw1 << 8 | sw2
 
-    def command(self, cla: int, ins: int, p1: int, p2: int, data: bytes = b"", answer: bool = True) -> bytes:
-        """Sends a command with extended lengths; returns the data if the status is 9000."""
+    def command(
+        self, cla: int, ins: int, p1: int, p2: int, data: bytes = b"", answer: bool = True, length: int = 0
+    ) -> bytes:
+        """Sends a command with extended lengths, Le being `length`; returns the data if the status is 9000."""
         header = bytes([cla, ins, p1, p2])
         body = b"\x00" + len(data).to_bytes(2, "big") + data if data else b""
-        le = (b"\x00\x00" if data else b"\x00\x00\x00") if answer else b""
+        le = (b"" if data else b"\x00") + length.to_bytes(2, "big") if answer else b""
         received, status = self.transmit(header + body + le)
         if status != OK:
             raise StatusError(status, f"{header.hex(' ')} with {len(data)} bytes: {data[:40].hex()}")
@@ -66,11 +68,13 @@ class Card:
         """SELECT of the application, which logs out."""
         return self.command(0x00, 0xA4, 0x04, 0x00, APPLICATION)
 
-    def initialize(self) -> None:
+    def initialize(self, dkek_shares: int | None = None) -> None:
         """INITIALIZE DEVICE: every key is gone; the session goes on as if the user had logged in."""
         data = (
             tlv.encode(0x80, b"\x00\x01") + tlv.encode(0x81, PIN) + tlv.encode(0x82, SO_PIN) + tlv.encode(0x91, b"\x03")
         )
+        if dkek_shares is not None:
+            data += tlv.encode(0x92, bytes([dkek_shares]))
         self.command(0x80, 0x50, 0x00, 0x00, data, answer=False)
 
     def verify(self, pin: bytes = PIN) -> None:
@@ -104,6 +108,22 @@ class Card:
     def derive(self, source: int, target: int, data: bytes) -> bytes:
         """DERIVE ASYMMETRIC KEY."""
         return self.command(0x80, 0x76, source, target, data)
+
+    def generate_secret(self, key_id: int, length: int, attributes: bytes = b"") -> None:
+        """GENERATE SYMMETRIC KEY; the length is B0 to B3."""
+        self.command(0x00, 0x48, key_id, length, attributes, answer=False)
+
+    def symmetric(self, key_id: int, algorithm: int, data: bytes, length: int = 0) -> bytes:
+        """SYMMETRIC CIPHER; a length of 0 lets the card choose how much it derives."""
+        return self.command(0x80, 0x78, key_id, algorithm, data, length=length)
+
+    def import_share(self, domain: int, share: bytes) -> bytes:
+        """KEY DOMAIN: import of a DKEK share; the state of the domain."""
+        return self.command(0x80, 0x52, 0x00, domain, share)
+
+    def unwrap(self, key_id: int, blob: bytes) -> None:
+        """UNWRAP KEY."""
+        self.command(0x80, 0x74, key_id, 0x93, blob, answer=False)
 
     def attributes(self, key_id: int) -> bytes | None:
         """The attributes of a key (A5 in the control parameters of its file), if it has any."""
