@@ -64,23 +64,39 @@ impl Join for Bench {
     }
 }
 
-struct Host<'w> {
+/// A card with its user logged in.
+pub(crate) struct Host<'w> {
     card: Card<'w, Bench, RamFlash>,
     buffer: Box<CommandBuffer>,
 }
 
-impl Host<'_> {
+impl<'w> Host<'w> {
+    /// An initialised card.
+    pub(crate) fn start(workspace: &'w mut Workspace) -> Self {
+        let card = Card::new(Bench, RamFlash::new(256), workspace);
+        let mut host = Self { card, buffer: Box::new(CommandBuffer::new()) };
+        let options = Some(Options(1));
+        host.send(&Command::Initialize(Initialize {
+            options,
+            user_pin: Some(PIN),
+            so_pin: Some(SO_PIN),
+            ..Initialize::default()
+        }));
+        host
+    }
+
     /// Sends a command, which must succeed, and returns the card's time for it.
-    fn send(&mut self, command: &Command<'_>) -> Duration {
-        let mut scratch = [0; 1024];
-        let mut wire = [0; 1100];
-        let apdu = command.encode(&mut scratch).expect("fits");
-        let len = apdu.encode(&mut wire).expect("fits");
-        self.buffer.load(&wire[..len]);
+    pub(crate) fn send(&mut self, command: &Command<'_>) -> Duration {
+        self.transmit(&encode(command))
+    }
+
+    /// Sends an APDU, which must succeed, and returns the card's time for it.
+    pub(crate) fn transmit(&mut self, apdu: &[u8]) -> Duration {
+        self.buffer.load(apdu);
         let start = Instant::now();
         let answer = self.card.transmit(&mut self.buffer);
         let elapsed = start.elapsed();
-        assert!(answer.ends_with(&[0x90, 0x00]), "{command:?}");
+        assert!(answer.ends_with(&[0x90, 0x00]), "{:02X?}", &apdu[..4]);
         elapsed
     }
 
@@ -90,14 +106,19 @@ impl Host<'_> {
     }
 }
 
+/// A command as it travels.
+pub(crate) fn encode(command: &Command<'_>) -> Vec<u8> {
+    let (mut scratch, mut wire) = (vec![0; 0x1_0000], vec![0; 0x1_0010]);
+    let apdu = command.encode(&mut scratch).expect("fits");
+    let len = apdu.encode(&mut wire).expect("fits");
+    wire.truncate(len);
+    wire
+}
+
 /// Prints the median latency of typical commands.
 pub(crate) fn latencies() {
     let mut workspace = Box::new(Workspace::new());
-    let card = Card::new(Bench, RamFlash::new(256), &mut workspace);
-    let mut host = Host { card, buffer: Box::new(CommandBuffer::new()) };
-    let initialize =
-        Initialize { options: Some(Options(1)), user_pin: Some(PIN), so_pin: Some(SO_PIN), ..Initialize::default() };
-    host.send(&Command::Initialize(initialize));
+    let mut host = Host::start(&mut workspace);
     let domain = ferrite_crypto::ec::Curve::P256.domain();
     let algorithms = [
         KeyAlgorithm::Ec { prime: domain.prime, a: Some(domain.a), b: Some(domain.b) },

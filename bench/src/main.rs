@@ -5,6 +5,7 @@
 
 mod asymmetric;
 mod card;
+mod symmetric;
 
 use ferrite_crypto::Join;
 use ferrite_crypto::drbg::Drbg;
@@ -68,4 +69,5 @@ fn rng() -> Drbg {
 fn main() {
     card::latencies();
     asymmetric::rows();
+    symmetric::rows();
 }

@@ -107,6 +107,22 @@ fn the_self_test_of_pkcs11_tool_finds_no_errors() -> Result<()> {
     Ok(())
 }
 
+/// OpenSC 0.23 reads no descriptions of secret keys: it skips them and shows the rest.
+#[test]
+fn secret_keys_do_not_disturb_what_opensc_shows() -> Result<()> {
+    let bench = Bench::initialized()?;
+    bench.generate("EC:prime256v1", "11", "before")?;
+    let commands =
+        ["00A404000BE82B0601040181C31F0201", "0020008106363438323139", "004820B0", "004821B1", "004822B2", "004823B3"];
+    let made = bench.run("opensc-tool", &commands.map(|command| ["-s", command]).concat())?;
+    assert_eq!(made.matches("SW1=0x90, SW2=0x00").count(), commands.len(), "{made}");
+    bench.generate("EC:prime256v1", "12", "after")?;
+    for listing in [bench.run("pkcs15-tool", &["-D"])?, bench.pkcs11(&["--list-objects"])?] {
+        expect(&listing, &["before", "after"])?;
+    }
+    verify_all(&bench, "12", 256, &ecdsa())
+}
+
 #[test]
 fn pkcs15_tool_lists_keys_with_their_sizes_and_labels() -> Result<()> {
     let bench = Bench::initialized()?;
