@@ -19,8 +19,9 @@ const LICENCES: [&str; 8] = [
     "Apache-2.0 WITH LLVM-exception",
 ];
 /// Crates that must be there in one generation only: mixing generations of these mixes incompatible traits.
-const ONE_GENERATION: [&str; 16] = [
+const ONE_GENERATION: [&str; 17] = [
     "aead",
+    "aes",
     "chacha20",
     "cipher",
     "crypto-bigint",

@@ -22,7 +22,8 @@ use ferrite_card::{
 };
 use ferrite_crypto::{Join, ec, edwards, montgomery};
 use ferrite_proto::command::{
-    AlgorithmId, Attributes, Command, Initialize, KeyAlgorithm, KeyRequest, Options, PinReference, Secret, Target,
+    AeadMode, AlgorithmId, Attributes, CipherMode, Command, Direction, HmacHash, Initialize, KeyAlgorithm, KeyRequest,
+    Options, Pbkdf2, PinReference, Secret, SecretKeyLen, SymmetricOperation, Target,
 };
 use ferrite_proto::fid::{FileId, KeyId};
 use ferrite_store::{Flash, FlashError, PAGE_SIZE};
@@ -234,6 +235,29 @@ fn main() -> ! {
         for (name, wanted) in &commands {
             measure(card, command, name, format_args!("{curve:?}"), wanted);
         }
+    }
+    let secret = KeyId::new(4);
+    let generate_secret =
+        Command::GenerateSecretKey { key: secret, len: SecretKeyLen::Bits256, attributes: Attributes::default() };
+    measure(card, command, "GENERATE", "AES-256", &generate_secret);
+    let (direction, key_len, data) = (Direction::Encrypt, 32, Secret(&[7; 512]));
+    let cipher = |mode| SymmetricOperation::Cipher { mode, key_len, direction, iv: [1; 16], data };
+    let aead = |mode| SymmetricOperation::Aead { mode, key_len, direction, nonce: &[1; 12], aad: &[], data };
+    let kdf = Pbkdf2 { salt: &[1; 16], iterations: 100, key_len: None, prf: HmacHash::Sha512 };
+    for (algorithm, operation) in [
+        ("AES-256-CBC", cipher(CipherMode::Cbc)),
+        ("AES-256-CTR", cipher(CipherMode::Ctr)),
+        ("AES-256-GCM", aead(AeadMode::Gcm)),
+        ("AES-256-CCM", aead(AeadMode::Ccm)),
+        ("ChaCha20-Poly1305", aead(AeadMode::ChaCha20Poly1305)),
+        ("HMAC-SHA-256", SymmetricOperation::Hmac { hash: HmacHash::Sha256, message: data }),
+        ("PBKDF2, 100 times", SymmetricOperation::Pbkdf2(kdf)),
+    ] {
+        let mut objects = [0; 600];
+        let (byte, len) = operation.write(&mut objects).expect("fits");
+        let data = Secret(&objects[..len]);
+        let wanted = Command::SymmetricCipher { key: secret, algorithm: byte, data, len: None };
+        measure(card, command, "CIPHER", algorithm, &wanted);
     }
     for (curve, domain, name, wanted) in [
         ("X25519", montgomery::Curve::X25519.domain(), "DECIPHER", decipher(2, AlgorithmId::ECDH, &[9; 32])),
