@@ -85,7 +85,7 @@ mod tests {
                 "salt",
                 1,
                 "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc\
-                 a49ca9cccf179b645991664b39d77ef317c71b84",
+                 49ca9cccf179b645991664b39d77ef317c71b845",
             ),
         ] {
             let mut out = std::vec![0; expected.len() / 2];
