@@ -13,6 +13,7 @@
 //! | [`mac`] | CMAC and HMAC | SP 800-38B, RFC 2104 |
 //! | [`kdf`] | HKDF, PBKDF2, X9.63 | RFC 5869, RFC 8018, SEC 1 |
 //! | [`pbes2`] | password-based encryption | RFC 8018 |
+//! | [`hd`] | hierarchical deterministic keys | BIP32, SLIP-10, SLIP-21 |
 //! | [`dkek`] | the key that wraps other keys | specification part 2 §7 |
 //! | [`pin`] | stretching of PINs with Argon2id | RFC 9106 |
 //! | [`drbg`], [`entropy`] | random numbers | SP 800-90A, SP 800-90B |
@@ -32,6 +33,7 @@ pub mod ec;
 pub mod edwards;
 pub mod entropy;
 pub mod hash;
+pub mod hd;
 mod join;
 pub mod kdf;
 pub mod mac;
