@@ -35,6 +35,8 @@ instructions! {
     GenerateKeyPair = 0x46,
     /// GENERATE SYMMETRIC KEY.
     GenerateSecretKey = 0x48,
+    /// Hierarchical deterministic keys.
+    HierarchicalKeys = 0x4A,
     /// INITIALIZE DEVICE, and information about the device.
     InitializeDevice = 0x50,
     /// KEY DOMAIN.

@@ -9,6 +9,7 @@ mod generate;
 mod initialize;
 mod instruction;
 mod options;
+mod seed;
 mod symmetric;
 
 pub use algorithm::AlgorithmId;
@@ -17,6 +18,7 @@ pub use generate::{KeyAlgorithm, KeyRequest, MAX_REFERENCE, SecretKeyLen};
 pub use initialize::{Initialize, PublicKeyAuthentication};
 pub use instruction::Instruction;
 pub use options::Options;
+pub use seed::{Path, PathStep, SEEDS, SeedKind};
 pub use symmetric::{AeadMode, CipherMode, Direction, HmacHash, Pbes2, Pbkdf2, SymmetricOperation};
 
 use crate::apdu::{Apdu, Class};
@@ -248,6 +250,25 @@ pub enum Command<'a> {
         /// Length of what a key derivation returns, in bytes; `None`: its default.
         len: Option<NonZeroU16>,
     },
+    /// Hierarchical keys: a master from a seed, in the place of the one that was there.
+    CreateSeed {
+        /// What the seed is for.
+        kind: SeedKind,
+        /// Its number, below [`SEEDS`].
+        seed: u8,
+        /// The seed, 16 to 64 bytes; `None`: one of random bytes.
+        secret: Option<Secret<'a>>,
+    },
+    /// Hierarchical keys: the public form of a node.
+    PublicNode {
+        /// The way to the node.
+        path: Path<'a>,
+    },
+    /// Hierarchical keys: the node that the next signature or encryption uses.
+    SelectNode {
+        /// The way to the node.
+        path: Path<'a>,
+    },
     /// KEY DOMAIN: query of one domain.
     KeyDomainStatus {
         /// Its number.
@@ -374,6 +395,7 @@ impl<'a> Command<'a> {
                 let (key, algorithm) = (KeyId::new(apdu.p1), AlgorithmId(apdu.p2));
                 Ok(Command::SymmetricCipher { key, algorithm, data: Secret(data), len })
             }
+            Instruction::HierarchicalKeys => seed::decode(apdu),
             Instruction::KeyDomain => decode_key_domain(apdu),
             Instruction::WrapKey => match apdu.p2 {
                 P2_WRAP => Ok(Command::WrapKey { key: KeyId::new(apdu.p1) }),
@@ -467,6 +489,19 @@ impl<'a> Command<'a> {
                 w.raw(data.0);
                 let le = len.map_or(ALL, |len| usize::from(len.get()));
                 (0x80, Instruction::SymmetricCipher, [key.value(), algorithm.0], le)
+            }
+            Command::CreateSeed { kind, seed, secret } => {
+                w.raw(secret.map_or(&[], |secret| secret.0));
+                let le = if secret.is_some() { NOTHING } else { 256 };
+                (0x80, Instruction::HierarchicalKeys, [kind as u8, seed], le)
+            }
+            Command::PublicNode { path } => {
+                let p1p2 = seed::write_public_node(path, &mut w);
+                (0x80, Instruction::HierarchicalKeys, p1p2, 256)
+            }
+            Command::SelectNode { path } => {
+                let p1p2 = seed::write_select_node(path, &mut w);
+                (0x80, Instruction::HierarchicalKeys, p1p2, NOTHING)
             }
             Command::KeyDomainStatus { domain } => (0x80, Instruction::KeyDomain, [0, domain], 256),
             Command::ImportShare { domain, share } => {

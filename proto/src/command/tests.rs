@@ -63,6 +63,19 @@ fn initialize() -> impl Strategy<Value = Initialize<'static>> {
         })
 }
 
+fn path() -> impl Strategy<Value = Path<'static>> {
+    let step = prop_oneof![any::<u32>().prop_map(PathStep::Number), bytes(0..200).prop_map(PathStep::Label)];
+    (0..SEEDS, vec(step, 0..6)).prop_map(|(seed, steps)| {
+        let mut objects = [0; 1300];
+        let mut w = Writer::new(&mut objects);
+        steps.iter().for_each(|step| step.write_to(&mut w));
+        let len = w.finish().unwrap();
+        let path = Path::new(seed, leak(objects[..len].to_vec())).unwrap();
+        assert_eq!(path.steps().collect::<Vec<_>>(), steps);
+        path
+    })
+}
+
 fn command() -> impl Strategy<Value = Command<'static>> {
     let role = prop_oneof![Just(PinReference::User), Just(PinReference::SecurityOfficer)];
     let mode = prop_oneof![
@@ -114,6 +127,10 @@ fn command() -> impl Strategy<Value = Command<'static>> {
             let len = NonZeroU16::new(len);
             Command::SymmetricCipher { key: KeyId::new(key), algorithm: AlgorithmId(algorithm), data, len }
         }),
+        (proptest::sample::select(&SeedKind::ALL[..]), 0..SEEDS, option::of(secret(1..70)))
+            .prop_map(|(kind, seed, secret)| Command::CreateSeed { kind, seed, secret }),
+        path().prop_map(|path| Command::PublicNode { path }),
+        path().prop_map(|path| Command::SelectNode { path }),
         (0..KEY_DOMAINS).prop_map(|domain| Command::KeyDomainStatus { domain }),
         (0..KEY_DOMAINS, any::<[u8; DKEK]>())
             .prop_map(|(domain, share)| Command::ImportShare { domain, share: Share(Box::leak(Box::new(share))) }),
@@ -178,6 +195,27 @@ fn every_malformed_command_gets_its_status() {
         (0x48, 1, 0xAF, &[], 0x6A86),
         (0x48, 1, 0xB4, &[], 0x6A86),
         (0x48, 1, 0xB3, &[0x90, 1, 0], 0x6A80),
+        (0x4A, 0, 0, &[], 0x6A86),
+        (0x4A, 1, 10, &[1; 16], 0x6A86),
+        (0x4A, 1, 9, &[], 0x9000),
+        (0x4A, 4, 0, &[2, 1, 0], 0x6A86),
+        (0x4A, 0x0A, 0, &[], 0x6700),
+        (0x4A, 0x10, 0, &[], 0x6A80),
+        (0x4A, 0x0A, 0, &[2, 1, 9], 0x9000),
+        // A seed that there cannot be, in two bytes or none, behind a label or something else.
+        (0x4A, 0x0A, 0, &[2, 1, 10], 0x6A80),
+        (0x4A, 0x10, 0, &[2, 1, 0x10], 0x6A80),
+        (0x4A, 0x0A, 0, &[2, 2, 0, 0], 0x6A80),
+        (0x4A, 0x0A, 0, &[2, 0], 0x6A80),
+        (0x4A, 0x0A, 0, &[2, 1], 0x6A80),
+        (0x4A, 0x0A, 0, &[4, 1, 0], 0x6A80),
+        (0x4A, 0x0A, 0, &[5, 1, 0, 2, 1, 0], 0x6A80),
+        // Numbers of other than four bytes, other objects, objects that do not end.
+        (0x4A, 0x0A, 0, &[2, 1, 0, 2, 1, 0], 0x6A80),
+        (0x4A, 0x0A, 0, &[2, 1, 0, 2, 5, 0, 0, 0, 0, 0], 0x6A80),
+        (0x4A, 0x0A, 0, &[2, 1, 0, 5, 4, 0, 0, 0, 0], 0x6A80),
+        (0x4A, 0x0A, 0, &[2, 1, 0, 2, 4, 0, 0, 0], 0x6A80),
+        (0x4A, 0x0A, 0, &[2, 1, 0, 4], 0x6A80),
         (0x50, 0, 0, &[0x80, 1, 0], 0x6A80),
         (0x50, 0, 0, &[0x81, 5, 1, 2, 3, 4, 5], 0x6A80),
         (0x50, 0, 0, &[0x91, 1, 0], 0x6A80),
@@ -211,6 +249,13 @@ fn every_malformed_command_gets_its_status() {
     ] {
         assert_eq!(status(ins, p1, p2, data).value(), expected, "{ins:02X} {p1:02X} {p2:02X} {data:02X?}");
     }
+}
+
+#[test]
+fn a_path_has_at_most_255_steps() {
+    let steps = vec![4, 0].repeat(256);
+    assert_eq!(Path::new(0, &steps[2..]).map(|path| path.steps().count()), Ok(255));
+    assert_eq!(Path::new(0, &steps), Err(Status::WRONG_DATA));
 }
 
 #[test]

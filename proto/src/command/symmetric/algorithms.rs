@@ -68,6 +68,7 @@ pub(super) enum Algorithm {
     Hkdf(HmacHash),
     Pbkdf2,
     Pbes2,
+    Node,
     X963,
 }
 
@@ -100,7 +101,7 @@ const fn smime(last: u8) -> [u8; 11] {
 pub(super) const PBKDF2_OID: [u8; 9] = pkcs5(0x0C);
 
 /// Every object identifier of the extended interface (specification part 2 §5.1). They are compared as a whole.
-pub(super) const ALGORITHMS: [(&[u8], Algorithm); 35] = [
+pub(super) const ALGORITHMS: [(&[u8], Algorithm); 36] = [
     (&aes(0x01), Algorithm::Cipher(CipherMode::Ecb, 16)),
     (&aes(0x02), Algorithm::Cipher(CipherMode::Cbc, 16)),
     (&aes(0x03), Algorithm::Cipher(CipherMode::Ofb, 16)),
@@ -135,6 +136,8 @@ pub(super) const ALGORITHMS: [(&[u8], Algorithm); 35] = [
     (&smime(0x1F), Algorithm::Hkdf(HmacHash::Sha512)),
     (&PBKDF2_OID, Algorithm::Pbkdf2),
     (&pkcs5(0x0D), Algorithm::Pbes2),
+    // An object identifier of the Pico HSM's own.
+    (&[0x2B, 0x06, 0x01, 0x04, 0x01, 0x83, 0xA8, 0x78, 0x05, 0x8D, 0x6B], Algorithm::Node),
     // dhSinglePass-stdDH-kdf schemes of SEC 1.
     (&[0x2B, 0x81, 0x05, 0x10, 0x86, 0x48, 0x3F], Algorithm::X963),
 ];

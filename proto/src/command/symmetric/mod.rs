@@ -103,6 +103,18 @@ pub enum SymmetricOperation<'a> {
         /// What to encrypt or decrypt.
         data: Secret<'a>,
     },
+    /// `51`, `52`: AES-256-CBC with a key that the selected symmetric node of a hierarchy stands for (specification part 2
+    /// §6.6).
+    Node {
+        /// Which way.
+        direction: Direction,
+        /// What separates this use of the node from others, such as the name of what is encrypted.
+        associated: &'a [u8],
+        /// Initialisation vector; `None`: one that the node and the associated data stand for.
+        iv: Option<&'a [u8; BLOCK]>,
+        /// What to encrypt or decrypt.
+        data: Secret<'a>,
+    },
     /// `51`, `52`: the KDF of ANS X9.63 with the key as its shared secret.
     X963 {
         /// The hash function.
@@ -188,6 +200,10 @@ impl<'a> SymmetricOperation<'a> {
                 let parameters = Pbes2::parse(objects.aad.unwrap_or_default())?;
                 Self::Pbes2 { direction, parameters, data }
             }
+            Algorithm::Node => {
+                let iv = objects.nonce.filter(|iv| !iv.is_empty()).map(|iv| iv.try_into().map_err(|_| Malformed));
+                Self::Node { direction, associated: objects.aad.unwrap_or_default(), iv: iv.transpose()?, data }
+            }
             Algorithm::X963 => {
                 let hash = match objects.data {
                     None => HmacHash::Sha1,
@@ -243,6 +259,13 @@ impl<'a> SymmetricOperation<'a> {
             }
             Self::Pbes2 { direction, parameters, data } => {
                 w.put(OID, Algorithm::Pbes2.oid()).put(DATA, data.0).nest(AAD, |w| parameters.write_to(w));
+                extended_byte(direction)
+            }
+            Self::Node { direction, associated, iv, data } => {
+                w.put(OID, Algorithm::Node.oid()).put(DATA, data.0).put(AAD, associated);
+                if let Some(iv) = iv {
+                    w.put(NONCE, iv);
+                }
                 extended_byte(direction)
             }
             Self::X963 { hash, shared_info } => {

@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::boxed::Box;
+use std::vec;
 use std::vec::Vec;
 
 fn bytes(range: core::ops::Range<usize>) -> impl Strategy<Value = &'static [u8]> {
@@ -66,9 +67,8 @@ fn operation() -> impl Strategy<Value = SymmetricOperation<'static>> {
     );
     let hkdf_hash = select(&[HmacHash::Sha256, HmacHash::Sha384, HmacHash::Sha512][..]);
     prop_oneof![
-        (direction(), 0..20usize).prop_map(|(direction, blocks)| {
-            Op::PlainCbc { direction, data: Secret(std::vec![7; 16 * blocks].leak()) }
-        }),
+        (direction(), 0..20usize)
+            .prop_map(|(direction, blocks)| { Op::PlainCbc { direction, data: Secret(vec![7; 16 * blocks].leak()) } }),
         secret(0..300).prop_map(|message| Op::Cmac { message }),
         bytes(0..300).prop_map(|parameter| Op::Derive { parameter }),
         cipher,
@@ -81,6 +81,12 @@ fn operation() -> impl Strategy<Value = SymmetricOperation<'static>> {
             parameters,
             data
         }),
+        (direction(), bytes(0..300), proptest::option::of(any::<[u8; 16]>()), secret(0..300)).prop_map(
+            |(direction, associated, iv, data)| {
+                let iv = iv.map(|iv| &*Box::leak(Box::new(iv)));
+                Op::Node { direction, associated, iv, data }
+            }
+        ),
         (hash(), bytes(0..300)).prop_map(|(hash, shared_info)| Op::X963 { hash, shared_info }),
     ]
 }
@@ -160,7 +166,7 @@ fn everything_malformed_has_its_status() {
         (0x51, "", 0x6700),
         (0x51, "8101 00", 0x6700),
         (0x51, "0600 8101 00", 0x6700),
-        // Object identifiers too short, too long, of no algorithm; that of the hierarchical deterministic cipher.
+        // Object identifiers too short, too long, of no algorithm.
         (0x51, "0601 2A 8101 00", 0x6700),
         (0x51, "0607 2A864886F70D02 8101 00", 0x6700),
         (0x51, "0608 6086480165030401 8101 00", 0x6700),
@@ -172,7 +178,10 @@ fn everything_malformed_has_its_status() {
         (0x51, "0609 2B6F028C5300000103 8101 00", 0x6700),
         (0x51, "060B 2A864886F70D010910031C 8101 00", 0x6700),
         (0x51, "0608 2A864886F70D0206 8101 00", 0x6700),
-        (0x51, "060B 2B0601040183A878058D6B 8100", 0x6700),
+        (0x51, "060B 2B0601040183A878058D6C 8100", 0x6700),
+        (0x51, "060B 2B0601040183A878058D6B 8100", 0x9000),
+        (0x51, "060B 2B0601040183A878058D6B 8100 8200", 0x9000),
+        (0x51, "060B 2B0601040183A878058D6B 8100 8201 00", 0x6700),
         // Data objects that do not end.
         (0x51, &std::format!("{CBC} 8110 00"), 0x6700),
         (0x51, &std::format!("{CBC} 8100 82"), 0x6700),
