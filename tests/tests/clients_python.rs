@@ -40,6 +40,11 @@ fn symmetric() -> Result<()> {
 }
 
 #[test]
+fn hierarchical_keys() -> Result<()> {
+    Bench::blank()?.python("test_hierarchical_keys.py", &[])
+}
+
+#[test]
 fn attributes() -> Result<()> {
     Bench::blank()?.python("test_attributes.py", &[])
 }

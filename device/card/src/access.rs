@@ -48,6 +48,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Instruction::Decipher, Who::User, true),
     rule(Instruction::DeriveKey, Who::User, true),
     rule(Instruction::SymmetricCipher, Who::User, true),
+    rule(Instruction::HierarchicalKeys, Who::User, true),
     // Anybody may ask and import shares; the handler demands the user for the rest (6985).
     rule(Instruction::KeyDomain, Who::Anyone, false),
     rule(Instruction::WrapKey, Who::User, true),

@@ -33,6 +33,13 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         len: Option<NonZeroU16>,
         response: &mut Response<'_>,
     ) -> Result<(), Status> {
+        // While a node is selected, one algorithm uses it; all others are as if there were none.
+        if key == KeyId::DEVICE && self.session.selected.is_some() {
+            let operation = SymmetricOperation::parse(algorithm, data);
+            if let Ok(SymmetricOperation::Node { direction, associated, iv, data }) = operation {
+                return self.encrypt_with_node(direction, associated, iv, data.0, response);
+            }
+        }
         let usage = Use { key, algorithm, instruction: Instruction::SymmetricCipher, scheme: Ok(()) };
         self.use_key(usage, |_, opened, ()| {
             let key = match &opened.key {
@@ -55,13 +62,7 @@ fn perform(
     let secret = key.as_bytes();
     let wanted = |len: Option<NonZeroU16>, default| len.map_or(default, |len| usize::from(len.get()));
     match operation {
-        Op::PlainCbc { direction, data } => {
-            let zeros = [0; cipher::BLOCK];
-            in_place(response, data.0, 0, |data| {
-                cipher::apply(cipher::Mode::Cbc, way(direction), secret, &zeros, data)?;
-                Ok(data.len())
-            })
-        }
+        Op::PlainCbc { direction, data } => cbc(direction, secret, &[0; cipher::BLOCK], data.0, response),
         Op::Cmac { message } => {
             let tag = mac::cmac(secret, &[message.0]).map_err(|_| Status::WRONG_LENGTH)?;
             Ok(response.put(&tag)?)
@@ -118,11 +119,27 @@ fn perform(
             // Every failure answers alike; that a padding is wrong cannot be hidden, so each attempt costs a use.
             worked.map_err(|failure| Failure { status: Status::WRONG_LENGTH, ..failure })
         }
+        // A node encrypts, not a key.
+        Op::Node { .. } => Err(Status::WRONG_DATA.into()),
         Op::X963 { hash, shared_info } => derive(response, wanted(len, DEFAULT_DERIVED), |out| {
             kdf::x963(hash_of(hash), secret, shared_info, out);
             Ok(())
         }),
     }
+}
+
+/// AES-CBC without padding.
+pub(crate) fn cbc(
+    direction: Direction,
+    key: &[u8],
+    iv: &[u8; cipher::BLOCK],
+    data: &[u8],
+    response: &mut Response<'_>,
+) -> Result<(), Failure> {
+    in_place(response, data, 0, |data| {
+        cipher::apply(cipher::Mode::Cbc, way(direction), key, iv, data)?;
+        Ok(data.len())
+    })
 }
 
 /// Copies data into the response, with `room` bytes behind it, and lets `work` turn it into the answer, whose length it

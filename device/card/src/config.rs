@@ -8,6 +8,9 @@ pub(crate) const CONFIG: ObjectId = ObjectId(0xE000);
 /// The device key-encryption key of key domain 0 is kept here, those of the others behind it.
 pub(crate) const DKEK: ObjectId = ObjectId(0xE090);
 
+/// The master seed of number 0 is kept here, the others behind it.
+pub(crate) const SEED: ObjectId = ObjectId(0xE0A0);
+
 /// Sums of DKEK shares are kept here until they are complete and the user logs in, one for each key domain.
 pub(crate) const PENDING_DKEK: ObjectId = ObjectId(0xE0B0);
 

@@ -118,6 +118,9 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             Command::SymmetricCipher { key, algorithm, data, len } => {
                 self.symmetric_cipher(key, algorithm, data.0, len, response)
             }
+            Command::CreateSeed { kind, seed, secret } => self.create_seed(kind, seed, secret.map(|secret| secret.0)),
+            Command::PublicNode { path } => self.public_node(path, response),
+            Command::SelectNode { path } => self.select_node(path),
             Command::KeyDomainStatus { domain } => self.key_domain_status(domain, response),
             Command::ImportShare { domain, share } => self.import_share(domain, share.0, response),
             Command::CreateKeyDomain { domain, shares } => self.create_key_domain(domain, shares, response),

@@ -31,6 +31,7 @@ mod domains;
 mod error;
 mod exchange;
 mod files;
+mod hd;
 mod hierarchy;
 mod hsm;
 mod identity;
@@ -132,6 +133,7 @@ impl<'w, P: Platform, F: Flash> Card<'w, P, F> {
         match self.hsm.execute(&apdu, &mut response) {
             Ok(()) => exchange::Answer::data(&response),
             Err(status) => {
+                self.hsm.session.selected = None;
                 response.discard();
                 status.into()
             }

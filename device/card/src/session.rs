@@ -1,6 +1,7 @@
 //! What the card remembers between two commands, and forgets at reset, power-off and SELECT of an application.
 
 use crate::hierarchy::{Mkek, Role};
+use ferrite_crypto::hd::Node;
 use ferrite_proto::fid::FileId;
 use ferrite_proto::status::Status;
 
@@ -11,14 +12,17 @@ pub(crate) struct Session {
     mkek: Option<Mkek>,
     user: bool,
     officer: bool,
+    /// The node of a hierarchy that the next signature or encryption uses up.
+    pub(crate) selected: Option<Node>,
     /// The current elementary file.
     pub(crate) current: Option<FileId>,
 }
 
 impl Session {
-    /// Logs everybody out and wipes the MKEK; the current file stays.
+    /// Logs everybody out, wipes the MKEK and forgets the selected node; the current file stays.
     pub(crate) fn log_out(&mut self) {
         self.mkek = None;
+        self.selected = None;
         self.user = false;
         self.officer = false;
     }

@@ -66,6 +66,9 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         data: &[u8],
         response: &mut Response<'_>,
     ) -> Result<(), Status> {
+        if algorithm == AlgorithmId::HD_SIGN {
+            return self.sign_with_node(key, data, response);
+        }
         let scheme = SCHEMES.iter().find(|(byte, _)| *byte == algorithm).map(|(_, scheme)| *scheme);
         let scheme = scheme.ok_or(Status::WRONG_P1P2);
         self.use_key(Use { key, algorithm, instruction: Instruction::Sign, scheme }, |hsm, opened, scheme| {
@@ -129,7 +132,7 @@ const SHORTEST_P521: usize = 138;
 
 /// ECDSA over a digest, in DER. One signature by secp521r1 in sixteen is too short for OpenSC: it is dropped, and another
 /// made with a nonce of its own. Which are dropped depends on r and s only, which tell nothing of the key.
-fn ecdsa(key: &PrivateKey, digest: &[u8], rng: &mut impl CryptoRng, out: &mut [u8]) -> Result<usize, Error> {
+pub(crate) fn ecdsa(key: &PrivateKey, digest: &[u8], rng: &mut impl CryptoRng, out: &mut [u8]) -> Result<usize, Error> {
     // A generator that repeats itself is no reason to go on for ever.
     let mut further = 0..8;
     loop {

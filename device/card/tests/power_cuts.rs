@@ -18,6 +18,8 @@ struct State {
     pin: Option<&'static str>,
     signs: bool,
     wraps: bool,
+    /// The master nodes of wallets, as shown.
+    nodes: Vec<(Vec<u8>, u16)>,
 }
 
 const PINS: [(&str, &[u8]); 2] = [("first", USER_PIN), ("second", b"second-pin")];
@@ -38,7 +40,8 @@ fn observe(flash: &SharedFlash) -> (State, [u16; 2]) {
     let pin = PINS.iter().find(|(_, pin)| device.status(&verify(0x81, pin)) == 0x9000).map(|(name, _)| *name);
     let signs = device.status(&sign(1, 0x73, b"message")) == 0x9000;
     let wraps = device.status(&apdu(0x80, 0x72, 1, 0x92, &[], Some(65536))) == 0x9000;
-    (State { objects, certificates, domains, pin, signs, wraps }, retries)
+    let nodes = [0, 1].map(|seed| device.send(&apdu(0x80, 0x4A, 0x0A, 0, &[2, 1, seed], Some(256)))).to_vec();
+    (State { objects, certificates, domains, pin, signs, wraps, nodes }, retries)
 }
 
 /// Runs `command` on copies of `flash`, cutting the power after every number of flash operations until it completes.
@@ -101,6 +104,17 @@ fn key_generation_happens_or_does_not() {
     assert!(cut_everywhere(&flash, Device::login, &generate_p256(1, &[])) > 5);
     assert!(cut_everywhere(&flash, Device::login, &generate_rsa(1, 1024)) > 5);
     assert!(cut_everywhere(&flash, Device::login, &generate_secret(1, 0xB2, &[0x90, 4, 0, 0, 0, 9])) > 3);
+}
+
+#[test]
+fn a_seed_is_made_or_replaced_or_is_not() {
+    let (mut device, flash) = Device::initialised();
+    device.login();
+    let create = |seed, byte| apdu(0x80, 0x4A, 1, seed, &[byte; 64], None);
+    device.ok(&create(0, 1));
+    drop(device);
+    assert!(cut_everywhere(&flash, Device::login, &create(1, 2)) > 1);
+    assert!(cut_everywhere(&flash, Device::login, &create(0, 2)) > 1);
 }
 
 /// A device with two key domains, the first waiting for two shares, the user logged in.
