@@ -7,7 +7,7 @@ use crate::memcheck::{declassify, poison, secret};
 use anyhow::{Result, anyhow, ensure};
 use ferrite_crypto::drbg::Drbg;
 use ferrite_crypto::hash::Hash;
-use ferrite_crypto::{Error, Sequential, aead, ec, edwards, kdf, montgomery, rsa};
+use ferrite_crypto::{Error, Sequential, aead, cipher, ec, edwards, hd, kdf, mac, montgomery, rsa};
 use rand_core::Rng as _;
 use std::hint::black_box;
 
@@ -100,12 +100,23 @@ pub(crate) fn all() -> Vec<Subject> {
 type Run = fn() -> Result<()>;
 
 /// Operations without a curve or a length.
-const SYMMETRIC: [(&str, Run); 5] = [
+const SYMMETRIC: [(&str, Run); 16] = [
     ("HKDF-SHA-256", hkdf),
     ("HMAC_DRBG", drbg),
     ("ChaCha20-Poly1305 seal", seal),
     ("ChaCha20-Poly1305 open, right tag", || open(0)),
     ("ChaCha20-Poly1305 open, wrong tag", || open(1)),
+    ("AES-256-CBC encrypt", || aes(cipher::Mode::Cbc, cipher::Direction::Encrypt)),
+    ("AES-256-CBC decrypt", || aes(cipher::Mode::Cbc, cipher::Direction::Decrypt)),
+    ("AES-256-CTR", || aes(cipher::Mode::Ctr, cipher::Direction::Encrypt)),
+    ("AES-128-XTS encrypt", || aes(cipher::Mode::Xts, cipher::Direction::Encrypt)),
+    ("AES-256-GCM encrypt", || authenticated(aead::Algorithm::AesGcm)),
+    ("AES-256-CCM encrypt", || authenticated(aead::Algorithm::AesCcm)),
+    ("AES-256-CMAC", cmac),
+    ("HMAC-SHA-512", hmac),
+    ("BIP32 hardened child", || child(hd::Kind::Secp256k1, hd::Step::Number(1 << 31))),
+    ("SLIP-10 child on P-256", || child(hd::Kind::P256, hd::Step::Number(1))),
+    ("SLIP-21 child", || child(hd::Kind::Symmetric, hd::Step::Label(b"label"))),
 ];
 
 /// The value, or what went wrong.
@@ -325,6 +336,40 @@ fn drbg() -> Result<()> {
     let mut out = [0; 100];
     drbg.fill_bytes(&mut out);
     black_box(out);
+    Ok(())
+}
+
+/// A mode of AES; key and data are secret.
+fn aes(mode: cipher::Mode, direction: cipher::Direction) -> Result<()> {
+    let mut data = secret([5; 96]);
+    checked(cipher::apply(mode, direction, &secret([6; 32]), &[7; 16], &mut data))?;
+    black_box(data);
+    Ok(())
+}
+
+/// An authenticated mode, of which nonce and additional data are public.
+fn authenticated(algorithm: aead::Algorithm) -> Result<()> {
+    let mut data = secret([5; 100]);
+    let tag = checked(aead::encrypt(algorithm, &secret([6; 32]), &[0; 12], b"header", &mut data))?;
+    black_box((data, tag));
+    Ok(())
+}
+
+fn cmac() -> Result<()> {
+    black_box(checked(mac::cmac(&secret([6; 32]), &[&secret([5; 100])]))?);
+    Ok(())
+}
+
+fn hmac() -> Result<()> {
+    black_box(mac::hmac(Hash::Sha512, &secret([6; 64]), &[&secret([5; 100])]));
+    Ok(())
+}
+
+/// A child of a node of which all but its kind is secret.
+fn child(kind: hd::Kind, step: hd::Step<'_>) -> Result<()> {
+    let mut stored = checked(hd::Node::master(kind, &[8; 32]))?.to_bytes();
+    poison(stored.split_first_mut().map(|(_, halves)| halves).unwrap_or_default());
+    black_box(checked(checked(hd::Node::from_bytes(&stored))?.child(step))?.to_bytes());
     Ok(())
 }
 
