@@ -253,7 +253,7 @@ fn every_malformed_command_gets_its_status() {
 
 #[test]
 fn a_path_has_at_most_255_steps() {
-    let steps = vec![4, 0].repeat(256);
+    let steps = [4, 0].repeat(256);
     assert_eq!(Path::new(0, &steps[2..]).map(|path| path.steps().count()), Ok(255));
     assert_eq!(Path::new(0, &steps), Err(Status::WRONG_DATA));
 }
