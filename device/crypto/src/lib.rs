@@ -14,6 +14,7 @@
 //! | [`kdf`] | HKDF, PBKDF2, X9.63 | RFC 5869, RFC 8018, SEC 1 |
 //! | [`pbes2`] | password-based encryption | RFC 8018 |
 //! | [`hd`] | hierarchical deterministic keys | BIP32, SLIP-10, SLIP-21 |
+//! | [`channel`] | session keys and protection of messages | BSI TR-03110-3 |
 //! | [`dkek`] | the key that wraps other keys | specification part 2 §7 |
 //! | [`pin`] | stretching of PINs with Argon2id | RFC 9106 |
 //! | [`drbg`], [`entropy`] | random numbers | SP 800-90A, SP 800-90B |
@@ -26,6 +27,7 @@ extern crate std;
 pub mod aead;
 mod aes;
 mod bytes;
+pub mod channel;
 pub mod cipher;
 pub mod dkek;
 pub mod drbg;
