@@ -14,7 +14,6 @@ use crate::sign::ecdsa;
 use ferrite_crypto::cipher;
 use ferrite_crypto::hd::{self, Kind, Node, Step};
 use ferrite_proto::command::{Direction, Instruction, Path, PathStep, SeedKind};
-use ferrite_proto::fid::KeyId;
 use ferrite_proto::status::Status;
 use ferrite_store::{Change, Flash, ObjectId, Seal};
 use rand_core::Rng as _;
@@ -76,16 +75,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     }
 
     /// ECDSA over a digest with the selected node, which is used up. 6985 if none is selected, or a symmetric one.
-    pub(crate) fn sign_with_node(
-        &mut self,
-        key: KeyId,
-        digest: &[u8],
-        response: &mut Response<'_>,
-    ) -> Result<(), Status> {
-        // The node signs, no key: clients give the number of the device key, and no other key shall seem to have signed.
-        if key != KeyId::DEVICE {
-            return Err(Status::WRONG_P1P2);
-        }
+    pub(crate) fn sign_with_node(&mut self, digest: &[u8], response: &mut Response<'_>) -> Result<(), Status> {
         let node = self.session.selected.take().ok_or(Status::CONDITIONS)?;
         let key = node.private_key().map_err(error::crypto)?.ok_or(Status::CONDITIONS)?;
         self.confirm_presence(Instruction::Sign, Status::PRESENCE)?;

@@ -66,8 +66,9 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         data: &[u8],
         response: &mut Response<'_>,
     ) -> Result<(), Status> {
-        if algorithm == AlgorithmId::HD_SIGN {
-            return self.sign_with_node(key, data, response);
+        // The selected node signs, not a key: clients give the number of the device key.
+        if (algorithm, key) == (AlgorithmId::HD_SIGN, KeyId::DEVICE) {
+            return self.sign_with_node(data, response);
         }
         let scheme = SCHEMES.iter().find(|(byte, _)| *byte == algorithm).map(|(_, scheme)| *scheme);
         let scheme = scheme.ok_or(Status::WRONG_P1P2);

@@ -373,7 +373,7 @@ fn lengths_of_keys_and_data_have_their_status_words() {
         (3, XTS_128, 0x51, &[0; 15], 0x6400),
         (3, XTS_128, 0x52, &[], 0x6400),
         (4, XTS_128, 0x52, &[], 0x6700),
-        (1, HD, 0x51, &[0; 16], 0x6700),
+        (1, HD, 0x51, &[0; 16], 0x6A80),
     ] {
         let (answer, found) = device.send(&symmetric(key, p2, &extended(oid, &[(0x81, data)]), ALL));
         assert_eq!(
