@@ -11,6 +11,7 @@
 //! | [`cvc`] | card-verifiable certificates and requests | BSI TR-03110-3 appendix C/D, part 1 §5.5 |
 //! | [`pkcs15`] | descriptions of keys, certificates and data | PKCS#15 / ISO 7816-15, part 4 §1.7 |
 //! | [`blob`] | wrapped keys | part 2 §10 |
+//! | [`secure_messaging`] | chip authentication, protected commands and answers | BSI TR-03110-3, part 1 §6 |
 //! | [`rescue`] | answer of the rescue application | part 3 §2 |
 #![no_std]
 #![forbid(unsafe_code)]
@@ -37,5 +38,6 @@ pub mod fcp;
 pub mod fid;
 pub mod pkcs15;
 pub mod rescue;
+pub mod secure_messaging;
 pub mod status;
 pub mod tlv;

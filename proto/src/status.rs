@@ -43,6 +43,8 @@ statuses! {
     DATA_INVALID = 0x6984, "the referenced data cannot be used; a transport PIN must be changed first";
     CONDITIONS = 0x6985, "the conditions for this use are not satisfied";
     NOT_ALLOWED = 0x6986, "the command is not allowed";
+    SM_OBJECTS_MISSING = 0x6987, "the command is not protected as the secure channel wants it";
+    SM_OBJECTS_WRONG = 0x6988, "a protected command was changed, repeated or lost on its way; the secure channel is closed";
     WRONG_DATA = 0x6A80, "the data field is wrong";
     FUNCTION_NOT_SUPPORTED = 0x6A81, "the function or curve is not supported";
     NOT_FOUND = 0x6A82, "file, key or application not found";

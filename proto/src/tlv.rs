@@ -183,7 +183,7 @@ impl<'a> Writer<'a> {
 
     /// Writes a primitive data object.
     pub fn put(&mut self, tag: u16, value: &[u8]) -> &mut Self {
-        self.header(tag, value.len());
+        self.head(tag, value.len());
         self.raw(value)
     }
 
@@ -201,7 +201,7 @@ impl<'a> Writer<'a> {
         let content_len = self.len.saturating_sub(start);
         let mut header = [0; 6];
         let mut writer = Writer::new(&mut header);
-        writer.header(tag, content_len);
+        writer.head(tag, content_len);
         let header_len = writer.len;
         let end = self.len.checked_add(header_len).filter(|end| *end <= self.out.len());
         let moved = start.checked_add(header_len);
@@ -223,7 +223,8 @@ impl<'a> Writer<'a> {
         if self.is_full { Err(Full) } else { Ok(self.len) }
     }
 
-    fn header(&mut self, tag: u16, len: usize) {
+    /// Writes tag and length of a data object whose value follows.
+    pub fn head(&mut self, tag: u16, len: usize) -> &mut Self {
         match tag.to_be_bytes() {
             [0, low] => self.raw(&[low]),
             both => self.raw(&both),
@@ -238,7 +239,7 @@ impl<'a> Writer<'a> {
                 self.is_full = true;
                 self
             }
-        };
+        }
     }
 }
 

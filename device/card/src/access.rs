@@ -40,6 +40,11 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Instruction::ResetRetryCounter, Who::Anyone, false),
     // Free on a blank device; once initialised the handler demands the SO-PIN or an SO session (D3).
     rule(Instruction::InitializeDevice, Who::Anyone, false),
+    rule(Instruction::ManageSecurityEnvironment, Who::Anyone, false),
+    // Uses the device key, which no PIN seals, so that a PIN can travel inside the channel.
+    rule(Instruction::GeneralAuthenticate, Who::Anyone, true),
+    // The handler demands the user, through the secure channel (6982), once it knows that there are session PINs at all.
+    rule(Instruction::SessionPin, Who::Anyone, false),
     rule(Instruction::GetChallenge, Who::Anyone, false),
     rule(Instruction::GenerateKeyPair, Who::User, true),
     // Opens no key, so that nobody need be there.

@@ -1,11 +1,14 @@
 //! The two large buffers of a card: the command APDU, owned by the transport, and the response, owned by the card.
 
+use core::ops::Range;
 use ferrite_proto::status::Status;
 use ferrite_store::Index;
 use zeroize::Zeroize;
 
 /// Longest response data, in bytes; a command carries one byte less at most.
 pub(crate) const MAX_DATA: usize = 65536;
+/// Bytes in front of the data of a short command.
+const SHORT_HEADER: usize = 5;
 /// Bytes in front of the data of an extended command.
 const EXTENDED_HEADER: usize = 7;
 /// Longest command APDU: extended header, 65535 bytes of data, extended Le.
@@ -51,11 +54,16 @@ impl CommandBuffer {
         (self.len, self.reach) = (0, 0);
     }
 
-    /// Puts the collected data of a chain in front of the last part's `len` bytes of data.
-    pub(crate) fn prepend(&mut self, chain: &[u8], len: usize) -> Result<(), Status> {
+    /// Where the command's `len` bytes of data lie.
+    pub(crate) fn data_of(&self, len: usize) -> Range<usize> {
         let is_extended = len > 0 && matches!(self.apdu(), [_, _, _, _, 0, ..]);
-        let start = if is_extended { EXTENDED_HEADER } else { 5 };
-        let end = start.saturating_add(len);
+        let start = if is_extended { EXTENDED_HEADER } else { SHORT_HEADER };
+        start..start.saturating_add(len)
+    }
+
+    /// Puts the collected data of a chain in front of the last part's `len` bytes of data. Returns where both lie now.
+    pub(crate) fn prepend(&mut self, chain: &[u8], len: usize) -> Result<Range<usize>, Status> {
+        let Range { start, end } = self.data_of(len);
         let front = EXTENDED_HEADER.saturating_add(chain.len());
         if end > MAX_COMMAND || front.saturating_add(len) > MAX_COMMAND {
             return Err(Status::WRONG_LENGTH);
@@ -63,12 +71,17 @@ impl CommandBuffer {
         self.bytes.copy_within(start..end, front);
         self.reach = self.reach.max(front.saturating_add(len));
         self.bytes.get_mut(EXTENDED_HEADER..front).ok_or(Status::WRONG_LENGTH)?.copy_from_slice(chain);
-        Ok(())
+        Ok(EXTENDED_HEADER..front.saturating_add(len))
     }
 
-    /// The data joined by [`CommandBuffer::prepend`].
-    pub(crate) fn joined(&self, total: usize) -> &[u8] {
-        self.bytes.get(EXTENDED_HEADER..EXTENDED_HEADER.saturating_add(total)).unwrap_or_default()
+    /// Data of a command, where it lies.
+    pub(crate) fn data(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
+    }
+
+    /// Data of a command, to be decrypted in place.
+    pub(crate) fn data_mut(&mut self, range: &Range<usize>) -> &mut [u8] {
+        self.bytes.get_mut(range.clone()).unwrap_or_default()
     }
 }
 

@@ -94,12 +94,9 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     }
 }
 
-/// The agreed secret; 6984 for what does not have the form of a public key, 6400 for one that is not valid.
+/// The agreed secret.
 fn agreed(secret: Result<impl AsRef<[u8]>, Error>, response: &mut Response<'_>) -> Result<(), Status> {
-    let secret = secret.map_err(|error| match error {
-        Error::BadLength => Status::DATA_INVALID,
-        _ => Status::EXECUTION,
-    })?;
+    let secret = secret.map_err(error::agreement)?;
     response.put(&[SECRET_PREFIX])?;
     response.put(secret.as_ref())
 }

@@ -24,6 +24,14 @@ pub(crate) fn crypto(error: ferrite_crypto::Error) -> Status {
     }
 }
 
+/// The status word for a peer's public key: 6984 if it does not have the form of one, 6400 if it is not valid.
+pub(crate) fn agreement(error: ferrite_crypto::Error) -> Status {
+    match error {
+        ferrite_crypto::Error::BadLength => Status::DATA_INVALID,
+        _ => Status::EXECUTION,
+    }
+}
+
 /// The status word a host sees when there is no trustworthy randomness.
 pub(crate) fn entropy(_: EntropyError) -> Status {
     Status::EXECUTION

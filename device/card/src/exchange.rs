@@ -8,6 +8,7 @@
 use crate::buffer::{CommandBuffer, MAX_DATA, MAX_RESPONSE};
 use crate::hsm::is_select_application;
 use crate::response::Response;
+use core::ops::Range;
 use ferrite_proto::apdu::{Apdu, Class, GET_RESPONSE};
 use ferrite_proto::status::Status;
 use zeroize::Zeroize;
@@ -31,6 +32,29 @@ impl Answer {
     pub(crate) fn data(response: &Response<'_>) -> Self {
         let (end, now) = response.lengths();
         Self { start: 0, now, end, status: Status::OK }
+    }
+
+    /// A protected answer, which carries its own status.
+    pub(crate) fn protected(len: usize, wanted: usize) -> Self {
+        Self { start: 0, now: len.min(wanted), end: len, status: Status::OK }
+    }
+}
+
+/// A complete command: its header, and where its data lies in the command buffer.
+pub(crate) struct Assembled {
+    pub(crate) cla: Class,
+    pub(crate) ins: u8,
+    pub(crate) p1: u8,
+    pub(crate) p2: u8,
+    pub(crate) data: Range<usize>,
+    pub(crate) le: usize,
+}
+
+impl Assembled {
+    /// The command as an APDU.
+    pub(crate) fn apdu<'c>(&self, buffer: &'c CommandBuffer) -> Apdu<'c> {
+        let Self { cla, ins, p1, p2, le, .. } = *self;
+        Apdu { cla, ins, p1, p2, data: buffer.data(&self.data), le }
     }
 }
 
@@ -82,11 +106,11 @@ impl Exchange {
     }
 
     /// Takes a command or a part of a chain. `None`: the part is kept, and the chain goes on.
-    pub(crate) fn assemble<'c>(
+    pub(crate) fn assemble(
         &mut self,
-        command: &'c mut CommandBuffer,
+        command: &mut CommandBuffer,
         bytes: &mut [u8; MAX_RESPONSE],
-    ) -> Result<Option<Apdu<'c>>, Status> {
+    ) -> Result<Option<Assembled>, Status> {
         let apdu = Apdu::parse(command.apdu())?;
         self.pending = None;
         let header = header(&apdu);
@@ -112,15 +136,15 @@ impl Exchange {
             self.used = self.used.max(total);
             return Ok(None);
         }
-        if collected == 0 {
-            self.clear(bytes);
-            return Apdu::parse(command.apdu()).map(Some);
-        }
         let len = apdu.data.len();
-        command.prepend(bytes.get(..collected).unwrap_or_default(), len)?;
+        let data = if collected == 0 {
+            command.data_of(len)
+        } else {
+            command.prepend(bytes.get(..collected).unwrap_or_default(), len)?
+        };
         self.clear(bytes);
         let (cla, ins, p1, p2) = header;
-        Ok(Some(Apdu { cla, ins, p1, p2, data: command.joined(total), le }))
+        Ok(Some(Assembled { cla, ins, p1, p2, data, le }))
     }
 
     /// Puts the status word behind the part to be sent and remembers the rest.

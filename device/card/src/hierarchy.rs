@@ -48,6 +48,30 @@ impl Mkek {
     }
 }
 
+/// The MKEK, encrypted and authenticated under a key that is used once.
+pub(crate) struct SealedMkek {
+    sealed: [u8; KEY],
+    tag: [u8; TAG],
+}
+
+impl Mkek {
+    /// Seals the MKEK under a key that seals nothing else, so that the nonce may be constant.
+    pub(crate) fn seal(&self, key: &aead::Key, associated: &[u8]) -> SealedMkek {
+        let mut sealed = self.0;
+        let tag = aead::seal(key, &[0; 12], associated, &mut sealed);
+        SealedMkek { sealed, tag }
+    }
+}
+
+impl SealedMkek {
+    /// Opens the MKEK if the key is right. The comparison is the AEAD's tag check, in constant time.
+    pub(crate) fn open(&self, key: &aead::Key, associated: &[u8]) -> Result<Mkek, Error> {
+        let mut mkek = Mkek(self.sealed);
+        aead::open(key, &[0; 12], associated, &mut mkek.0, &self.tag)?;
+        Ok(mkek)
+    }
+}
+
 /// Longest PIN, in bytes.
 pub(crate) const MAX_PIN: usize = 16;
 
@@ -128,8 +152,9 @@ impl PinRecord {
         let key = pin_key(role, pin, &salt, cost, roots, memory)?;
         let (public, secret) = bytes.split_at_mut(PUBLIC);
         let (sealed, tag) = secret.split_at_mut(KEY);
-        sealed.copy_from_slice(&mkek.0);
-        tag.copy_from_slice(&aead::seal(&key, &[0; 12], public, sealed));
+        let under_pin = mkek.seal(&key, public);
+        sealed.copy_from_slice(&under_pin.sealed);
+        tag.copy_from_slice(&under_pin.tag);
         Ok(Self { bytes })
     }
 
@@ -162,12 +187,10 @@ impl PinRecord {
         let [_, _, _, c0, c1, c2, c3, salt @ ..] = public else { return Err(Error::BadLength) };
         let cost = Cost::from_bytes([*c0, *c1, *c2, *c3]).ok_or(Error::BadLength)?;
         let salt = salt.try_into().map_err(|_| Error::BadLength)?;
+        let sealed = sealed.try_into().map_err(|_| Error::BadLength)?;
         let tag = tag.try_into().map_err(|_| Error::BadLength)?;
         let key = pin_key(role, pin, salt, cost, roots, memory)?;
-        let mut mkek = Mkek([0; KEY]);
-        mkek.0.copy_from_slice(sealed);
-        aead::open(&key, &[0; 12], public, &mut mkek.0, tag)?;
-        Ok(mkek)
+        SealedMkek { sealed, tag }.open(&key, public)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::platform::{Activity, Platform, Presence};
 use crate::random::Random;
 use crate::response::Response;
 use crate::session::Session;
+use crate::session_pin::SessionPin;
 use crate::{PRESENCE_LIMIT, VERSION};
 use ferrite_proto::aid;
 use ferrite_proto::apdu::Apdu;
@@ -43,6 +44,8 @@ pub(crate) struct Hsm<'w, P: Platform, F: Flash> {
     pub(crate) random: Random,
     pub(crate) roots: Roots,
     pub(crate) session: Session,
+    /// Outlives a session.
+    pub(crate) session_pin: Option<SessionPin>,
     /// `None` while the device is blank.
     pub(crate) config: Option<Config>,
     pub(crate) name: Name,
@@ -63,8 +66,17 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
         let storage = Storage(if is_random { Store::mount(flash, store_root, index).ok() } else { None });
         let name = identity::own_name(&unique_id);
         let session = Session::default();
-        let mut hsm =
-            Self { platform, storage, random, roots, session, config: None, name, application: Application::Hsm };
+        let mut hsm = Self {
+            platform,
+            storage,
+            random,
+            roots,
+            session,
+            session_pin: None,
+            config: None,
+            name,
+            application: Application::Hsm,
+        };
         match hsm.load_config() {
             Ok(config) => hsm.config = config,
             // Without its configuration the device cannot tell blank from initialised: nothing may be overwritten.
@@ -74,9 +86,11 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
         hsm
     }
 
-    /// Logs out and forgets every session state; the HSM application is selected.
+    /// Power on or off, or a card reset: every session state is forgotten, and a session PIN unless the options say that it
+    /// outlives a reset; the HSM application is selected.
     pub(crate) fn reset(&mut self) {
         self.session = Session::default();
+        self.session_pin = self.session_pin.take().filter(|_| self.options().session_pin_outlives_reset());
         self.application = Application::Hsm;
     }
 
@@ -85,13 +99,21 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
         if self.storage.0.is_some() { Activity::Idle } else { Activity::Fault }
     }
 
-    /// Executes one complete command.
-    pub(crate) fn execute(&mut self, apdu: &Apdu<'_>, response: &mut Response<'_>) -> Result<(), Status> {
+    /// Executes one complete command. If it fails, nothing of a response is left, and no node of a wallet is selected.
+    pub(crate) fn execute(&mut self, apdu: &Apdu<'_>, response: &mut Response<'_>) -> Status {
+        match self.run(apdu, response) {
+            Ok(()) => Status::OK,
+            Err(status) => {
+                self.session.selected = None;
+                response.discard();
+                status
+            }
+        }
+    }
+
+    fn run(&mut self, apdu: &Apdu<'_>, response: &mut Response<'_>) -> Result<(), Status> {
         if self.application == Application::Rescue && !is_select_application(apdu) {
             return Err(if apdu.cla.value() == 0x80 { Status::INS } else { Status::CLA });
-        }
-        if apdu.cla.secure_messaging() {
-            return Err(Status::CLA);
         }
         let instruction = Instruction::from_ins(apdu.ins).ok_or(Status::INS)?;
         let rule = access::rule_of(instruction).ok_or(Status::INS)?;
@@ -109,6 +131,10 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             Command::ResetRetryCounter { mode, data } => self.reset_retry_counter(mode, data.0, response),
             Command::DeviceInfo => self.device_info(response),
             Command::Initialize(request) => self.initialize(&request, response),
+            Command::ManageSecurityEnvironment(environment) => self.manage_security_environment(environment),
+            Command::GeneralAuthenticate { point } => self.general_authenticate(point, response),
+            Command::MakeSessionPin => self.make_session_pin(response),
+            Command::ClearSessionPin => self.clear_session_pin(),
             Command::GetChallenge { len } => self.get_challenge(usize::from(len), response),
             Command::GenerateKeyPair { key, request } => self.generate_key_pair(key, &request, response),
             Command::Sign { key, algorithm, data } => self.sign(key, algorithm, data, response),
@@ -135,13 +161,14 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
     /// SELECT by application identifier: logs out, whatever was selected before (decision D5).
     fn select_application(&mut self, aid: &[u8], response: &mut Response<'_>) -> Result<(), Status> {
         if aid.starts_with(&aid::HSM) {
-            self.reset();
+            self.session.restart();
+            self.application = Application::Hsm;
             self.reload_name();
             let written = fcp::application(self.options(), VERSION, response.space());
             return response.advance(written.map_err(|_| Status::INTERNAL)?);
         }
         if aid.starts_with(&aid::RESCUE) {
-            self.reset();
+            self.session.restart();
             self.application = Application::Rescue;
             return self.select_rescue(response);
         }

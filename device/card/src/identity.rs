@@ -48,7 +48,7 @@ pub(crate) struct Identity {
 
 impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// The device key.
-    fn device_key(&mut self) -> Result<ec::PrivateKey, Status> {
+    pub(crate) fn device_key(&mut self) -> Result<ec::PrivateKey, Status> {
         let mut stored = Zeroizing::new([0; Key::MAX_STORED]);
         let id = object(KeyId::DEVICE.key());
         let len = self.storage.open()?.read(id, Seal::Device, 0, stored.as_mut()).map_err(error::storage)?;

@@ -111,6 +111,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             self.session.log_in(first, mkek);
             present.for_each(|role| self.session.join(role));
         }
+        self.session_pin = None;
         self.session.current = None;
         self.config = Some(config);
         self.reload_name();

@@ -23,6 +23,7 @@ use ferrite_store::Flash;
 
 mod access;
 mod buffer;
+mod channel;
 mod cipher;
 mod config;
 mod decipher;
@@ -45,13 +46,14 @@ mod random;
 mod rescue;
 mod response;
 mod session;
+mod session_pin;
 mod sign;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transfer;
 mod wrap;
 
-use exchange::Exchange;
+use exchange::{Assembled, Exchange};
 use hsm::Hsm;
 use response::Response;
 
@@ -72,6 +74,9 @@ pub const VERSION: [u8; 2] = [6, 6];
 
 /// Our own version, as the device information reports it (decision D1).
 pub const FIRMWARE_VERSION: [u8; 2] = [0, 1];
+
+/// Longest response data that goes through the secure channel, in bytes.
+const MAX_PROTECTED: usize = buffer::MAX_DATA - ferrite_proto::secure_messaging::OVERHEAD;
 
 /// How long the user has to confirm presence.
 const PRESENCE_LIMIT: Duration = Duration::from_secs(15);
@@ -112,31 +117,46 @@ impl<'w, P: Platform, F: Flash> Card<'w, P, F> {
 
     /// Works out the answer: how much response data lies in the workspace, and the status word.
     fn answer(&mut self, command: &mut CommandBuffer) -> exchange::Answer {
-        let bytes = &mut *self.bytes;
         let apdu = match Apdu::parse(command.apdu()) {
             Ok(apdu) => apdu,
             Err(status) => {
-                self.exchange.clear(bytes);
+                self.exchange.clear(self.bytes);
                 return status.into();
             }
         };
-        if let Some(next) = self.exchange.next_part(&apdu, bytes) {
+        if let Some(next) = self.exchange.next_part(&apdu, self.bytes) {
             return next;
         }
-        let apdu = match self.exchange.assemble(command, bytes) {
-            Ok(Some(apdu)) => apdu,
+        let assembled = match self.exchange.assemble(command, self.bytes) {
+            Ok(Some(assembled)) => assembled,
             Ok(None) => return Status::OK.into(),
             Err(status) => return status.into(),
         };
-        let room = bytes.get_mut(..buffer::MAX_DATA).unwrap_or_default();
-        let mut response = Response::new(room, apdu.le);
-        match self.hsm.execute(&apdu, &mut response) {
-            Ok(()) => exchange::Answer::data(&response),
-            Err(status) => {
-                self.hsm.session.selected = None;
-                response.discard();
-                status.into()
-            }
+        if assembled.cla.secure_messaging() {
+            return self.answer_protected(assembled, command);
+        }
+        self.hsm.admit_unprotected();
+        let room = self.bytes.get_mut(..buffer::MAX_DATA).unwrap_or_default();
+        let mut response = Response::new(room, assembled.le);
+        match self.hsm.execute(&assembled.apdu(command), &mut response) {
+            Status::OK => exchange::Answer::data(&response),
+            status => status.into(),
+        }
+    }
+
+    /// Works out the answer to a command that comes through the secure channel.
+    fn answer_protected(&mut self, mut assembled: Assembled, command: &mut CommandBuffer) -> exchange::Answer {
+        let wanted = assembled.le;
+        if let Err(status) = self.hsm.unprotect(&mut assembled, command) {
+            return status.into();
+        }
+        let room = self.bytes.get_mut(..MAX_PROTECTED).unwrap_or_default();
+        let mut response = Response::new(room, assembled.le);
+        let status = self.hsm.execute(&assembled.apdu(command), &mut response);
+        let (len, _) = response.lengths();
+        match self.hsm.protect(self.bytes, len, status) {
+            Ok(len) => exchange::Answer::protected(len, wanted),
+            Err(status) => status.into(),
         }
     }
 }

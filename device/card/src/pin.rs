@@ -24,7 +24,11 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         }
         match pin {
             Some(pin) => {
-                let mkek = self.check_pin(role, pin, response.space())?;
+                let by_session_pin = if role == Role::User { self.try_session_pin(pin) } else { None };
+                let mkek = match by_session_pin {
+                    Some(mkek) => mkek,
+                    None => self.check_pin(role, pin, response.space())?,
+                };
                 self.session.log_in(role, mkek);
                 self.adopt_dkeks();
                 Ok(())
@@ -141,6 +145,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let record = PinRecord::seal(role, pin, tries, mkek, &self.roots, rng, memory).map_err(error::crypto)?;
         let mut config = self.config.clone().ok_or(Status::REFERENCE_NOT_FOUND)?;
         if role == Role::User {
+            self.session_pin = None;
             config.options = config.options.without_transport_pin();
         }
         let stored = config.to_bytes();

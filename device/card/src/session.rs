@@ -1,6 +1,7 @@
 //! What the card remembers between two commands, and forgets at reset, power-off and SELECT of an application.
 
 use crate::hierarchy::{Mkek, Role};
+use ferrite_crypto::channel::Channel;
 use ferrite_crypto::hd::Node;
 use ferrite_proto::fid::FileId;
 use ferrite_proto::status::Status;
@@ -14,6 +15,14 @@ pub(crate) struct Session {
     officer: bool,
     /// The node of a hierarchy that the next signature or encryption uses up.
     pub(crate) selected: Option<Node>,
+    /// The secure channel.
+    pub(crate) channel: Option<Channel>,
+    /// Chip authentication was chosen and not yet done.
+    pub(crate) authenticates_chip: bool,
+    /// The command that is being executed came through the channel.
+    pub(crate) is_protected: bool,
+    /// Whoever is logged in came in through the channel.
+    pub(crate) login_was_protected: bool,
     /// The current elementary file.
     pub(crate) current: Option<FileId>,
 }
@@ -25,12 +34,29 @@ impl Session {
         self.selected = None;
         self.user = false;
         self.officer = false;
+        self.login_was_protected = false;
+    }
+
+    /// Starts anew, as SELECT of an application does. A channel stays if the command came through it.
+    pub(crate) fn restart(&mut self) {
+        let channel = self.channel.take().filter(|_| self.is_protected);
+        *self = Self { is_protected: self.is_protected, channel, ..Self::default() };
+    }
+
+    /// Closes the channel, and logs out whoever came in through it. No node of a wallet stays selected.
+    pub(crate) fn close_channel(&mut self) {
+        self.channel = None;
+        self.selected = None;
+        if self.login_was_protected {
+            self.log_out();
+        }
     }
 
     /// One role is logged in, and only that one.
     pub(crate) fn log_in(&mut self, role: Role, mkek: Mkek) {
         self.log_out();
         self.mkek = Some(mkek);
+        self.login_was_protected = self.is_protected;
         self.join(role);
     }
 

@@ -27,6 +27,8 @@ macro_rules! instructions {
 instructions! {
     /// VERIFY.
     Verify = 0x20,
+    /// MANAGE SECURITY ENVIRONMENT.
+    ManageSecurityEnvironment = 0x22,
     /// CHANGE REFERENCE DATA.
     ChangeReferenceData = 0x24,
     /// RESET RETRY COUNTER.
@@ -45,6 +47,8 @@ instructions! {
     PublicKeyAuthentication = 0x54,
     /// ENUMERATE OBJECTS.
     EnumerateObjects = 0x58,
+    /// Session PIN.
+    SessionPin = 0x5A,
     /// DECIPHER: decryption and key agreement.
     Decipher = 0x62,
     /// SIGN.
@@ -59,6 +63,8 @@ instructions! {
     SymmetricCipher = 0x78,
     /// GET CHALLENGE.
     GetChallenge = 0x84,
+    /// GENERAL AUTHENTICATE: chip authentication.
+    GeneralAuthenticate = 0x86,
     /// SELECT.
     Select = 0xA4,
     /// READ BINARY, even instruction.

@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod attributes;
+mod environment;
 mod generate;
 mod initialize;
 mod instruction;
@@ -14,6 +15,7 @@ mod symmetric;
 
 pub use algorithm::AlgorithmId;
 pub use attributes::Attributes;
+pub use environment::SecurityEnvironment;
 pub use generate::{KeyAlgorithm, KeyRequest, MAX_REFERENCE, SecretKeyLen};
 pub use initialize::{Initialize, PublicKeyAuthentication};
 pub use instruction::Instruction;
@@ -23,6 +25,7 @@ pub use symmetric::{AeadMode, CipherMode, Direction, HmacHash, Pbes2, Pbkdf2, Sy
 
 use crate::apdu::{Apdu, Class};
 use crate::fid::{FileId, KeyId};
+use crate::secure_messaging::{self, POINT};
 use crate::status::Status;
 use crate::tlv::{Full, Reader, Tag, Writer};
 use core::fmt;
@@ -190,6 +193,17 @@ pub enum Command<'a> {
     DeviceInfo,
     /// INITIALIZE DEVICE.
     Initialize(Initialize<'a>),
+    /// MANAGE SECURITY ENVIRONMENT.
+    ManageSecurityEnvironment(SecurityEnvironment),
+    /// GENERAL AUTHENTICATE: chip authentication, which opens a secure channel.
+    GeneralAuthenticate {
+        /// The host's ephemeral public key, uncompressed.
+        point: &'a [u8; POINT],
+    },
+    /// A session PIN, in place of any that there was.
+    MakeSessionPin,
+    /// No session PIN any more.
+    ClearSessionPin,
     /// GET CHALLENGE.
     GetChallenge {
         /// Number of random bytes, 1 to [`MAX_CHALLENGE`].
@@ -363,6 +377,18 @@ impl<'a> Command<'a> {
             }
             Instruction::InitializeDevice if data.is_empty() => Ok(Command::DeviceInfo),
             Instruction::InitializeDevice => Initialize::parse(data).map(Command::Initialize),
+            Instruction::ManageSecurityEnvironment => {
+                SecurityEnvironment::parse(apdu).map(Command::ManageSecurityEnvironment)
+            }
+            Instruction::GeneralAuthenticate if (apdu.p1, apdu.p2) != (0, 0) => Err(Status::WRONG_P1P2),
+            Instruction::GeneralAuthenticate => {
+                secure_messaging::parse_point(data).map(|point| Command::GeneralAuthenticate { point })
+            }
+            Instruction::SessionPin => match (apdu.p1, PinReference::from_value(apdu.p2)) {
+                (1, PinReference::User) => Ok(Command::MakeSessionPin),
+                (2, PinReference::User) => Ok(Command::ClearSessionPin),
+                _ => Err(Status::WRONG_P1P2),
+            },
             Instruction::GetChallenge => match u16::try_from(apdu.le) {
                 Ok(len @ 1..=MAX_CHALLENGE) => Ok(Command::GetChallenge { len }),
                 _ => Err(Status::WRONG_LENGTH),
@@ -463,6 +489,17 @@ impl<'a> Command<'a> {
                 request.write_to(&mut w);
                 (0x80, Instruction::InitializeDevice, [0, 0], NOTHING)
             }
+            Command::ManageSecurityEnvironment(environment) => {
+                let p1p2 = environment.write(&mut w);
+                let le = if environment == SecurityEnvironment::Nothing { 256 } else { NOTHING };
+                (0x00, Instruction::ManageSecurityEnvironment, p1p2, le)
+            }
+            Command::GeneralAuthenticate { point } => {
+                secure_messaging::write_point(point, &mut w);
+                (0x00, Instruction::GeneralAuthenticate, [0, 0], 256)
+            }
+            Command::MakeSessionPin => (0x00, Instruction::SessionPin, [1, PinReference::User.value()], 256),
+            Command::ClearSessionPin => (0x00, Instruction::SessionPin, [2, PinReference::User.value()], 256),
             Command::GetChallenge { len } => (0x00, Instruction::GetChallenge, [0, 0], usize::from(len)),
             Command::GenerateKeyPair { key, request } => {
                 request.write_to(&mut w);

@@ -19,6 +19,8 @@ bits! {
     transport_pin = 0x0002;
     /// Session PINs are enabled.
     session_pin = 0x0004;
+    /// A session PIN outlives a card reset.
+    session_pin_outlives_reset = 0x0008;
     /// Registered public keys may be replaced.
     replaceable_public_keys = 0x0008;
     /// PIN and public-key authentication are needed together.

@@ -102,6 +102,14 @@ fn command() -> impl Strategy<Value = Command<'static>> {
         (mode, secret(0..33)).prop_map(|(mode, data)| Command::ResetRetryCounter { mode, data }),
         Just(Command::DeviceInfo),
         initialize().prop_map(Command::Initialize),
+        Just(Command::ManageSecurityEnvironment(SecurityEnvironment::ChipAuthentication)),
+        Just(Command::ManageSecurityEnvironment(SecurityEnvironment::Nothing)),
+        any::<[u8; 32]>().prop_map(|half| {
+            let point: [u8; POINT] = [&[4][..], &half, &half].concat().try_into().unwrap();
+            Command::GeneralAuthenticate { point: Box::leak(Box::new(point)) }
+        }),
+        Just(Command::MakeSessionPin),
+        Just(Command::ClearSessionPin),
         (1..=MAX_CHALLENGE).prop_map(|len| Command::GetChallenge { len }),
         (1..=255u8, key_request())
             .prop_map(|(key, request)| Command::GenerateKeyPair { key: KeyId::new(key), request }),
@@ -184,6 +192,18 @@ fn every_malformed_command_gets_its_status() {
     for (ins, p1, p2, data, expected) in [
         (0x20, 1, 0x81, &[][..], 0x6B00),
         (0x20, 0, 0xE1, &[], 0x6B00),
+        (0x22, 0x41, 0xA0, &[], 0x6A86),
+        (0x22, 0x40, 0xA4, &[], 0x6A86),
+        (0x22, 0x41, 0xA4, &[0x80, 1, 0], 0x6A80),
+        (0x22, 0x41, 0xA4, &[0x80, 1], 0x6A80),
+        (0x22, 0x41, 0xA4, &[0x83, 2, 0, 0], 0x6A88),
+        (0x22, 0x41, 0xA6, &[0x80, 1, 0], 0x9000),
+        (0x22, 0x41, 0xA4, &[0x83, 1, 0], 0x9000),
+        (0x86, 0, 1, &[0x7C], 0x6A86),
+        (0x86, 0, 0, &[], 0x6700),
+        (0x86, 0, 0, &[0x7C, 3, 0x80, 1, 4], 0x6984),
+        (0x5A, 0, 0x81, &[], 0x6A86),
+        (0x5A, 1, 0x88, &[], 0x6A86),
         (0x24, 0, 0x85, &[], 0x6B00),
         (0x2C, 0, 0x88, &[], 0x6A88),
         (0x2C, 4, 0x81, &[], 0x6A86),

@@ -1,0 +1,92 @@
+//! The session PIN: eight random bytes that stand for the user PIN inside the secure channel, so that a host need not keep the
+//! PIN itself (decision D8). It is never in flash: power that fails, fails it too.
+
+use crate::error;
+use crate::hierarchy::{Mkek, Role, SealedMkek};
+use crate::hsm::Hsm;
+use crate::platform::Platform;
+use crate::response::Response;
+use ferrite_crypto::{aead, kdf};
+use ferrite_proto::status::Status;
+use ferrite_store::Flash;
+use rand_core::CryptoRng;
+use rand_core::Rng as _;
+use zeroize::Zeroizing;
+
+/// Length of a session PIN, in bytes.
+const LEN: usize = 8;
+/// Wrong tries that it takes.
+const TRIES: u8 = 3;
+const SALT: usize = 16;
+
+/// The MKEK under a session PIN.
+pub(crate) struct SessionPin {
+    salt: [u8; SALT],
+    sealed: SealedMkek,
+    tries: u8,
+}
+
+impl SessionPin {
+    fn seal(pin: &[u8; LEN], mkek: &Mkek, rng: &mut impl CryptoRng) -> Self {
+        let mut salt = [0; SALT];
+        rng.fill_bytes(&mut salt);
+        Self { salt, sealed: mkek.seal(&key(pin, &salt), &[]), tries: TRIES }
+    }
+}
+
+/// Used for one session PIN only, so that the nonce may be constant.
+fn key(pin: &[u8], salt: &[u8; SALT]) -> aead::Key {
+    let mut key = Zeroizing::new([0; 32]);
+    kdf::hkdf_sha256(salt, pin, &[b"ferrite session pin"], &mut key);
+    aead::Key::from_bytes(&key)
+}
+
+impl<P: Platform, F: Flash> Hsm<'_, P, F> {
+    /// Makes a session PIN. 6D00 without option 0004; 6982 unless the user is logged in and asks through the channel.
+    pub(crate) fn make_session_pin(&mut self, response: &mut Response<'_>) -> Result<(), Status> {
+        self.demand_session_pins()?;
+        let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
+        let mut pin = Zeroizing::new([0; LEN]);
+        rng.fill_bytes(pin.as_mut());
+        self.session_pin = Some(SessionPin::seal(&pin, self.session.mkek()?, rng));
+        response.put(pin.as_ref())
+    }
+
+    /// Forgets the session PIN, under the same conditions.
+    pub(crate) fn clear_session_pin(&mut self) -> Result<(), Status> {
+        self.demand_session_pins()?;
+        self.session_pin = None;
+        Ok(())
+    }
+
+    /// The MKEK if this is the session PIN, given through the channel while the user PIN is not blocked. A wrong one costs a
+    /// try; the third forgets it.
+    pub(crate) fn try_session_pin(&mut self, pin: &[u8]) -> Option<Mkek> {
+        if !self.session.is_protected || pin.len() != LEN || !self.options().session_pin() {
+            return None;
+        }
+        let is_blocked = self.pin_record(Role::User).ok().flatten().is_none_or(|(_, tries)| tries == 0);
+        let session_pin = self.session_pin.as_mut().filter(|_| !is_blocked)?;
+        match session_pin.sealed.open(&key(pin, &session_pin.salt), &[]) {
+            Ok(mkek) => {
+                session_pin.tries = TRIES;
+                Some(mkek)
+            }
+            Err(_) => {
+                session_pin.tries = session_pin.tries.saturating_sub(1);
+                if session_pin.tries == 0 {
+                    self.session_pin = None;
+                }
+                None
+            }
+        }
+    }
+
+    fn demand_session_pins(&self) -> Result<(), Status> {
+        if !self.options().session_pin() {
+            return Err(Status::INS);
+        }
+        let may = self.session.is_protected && self.session.is_logged_in(Role::User);
+        if may { Ok(()) } else { Err(Status::SECURITY_STATUS) }
+    }
+}
