@@ -66,8 +66,13 @@ fn rng() -> Drbg {
     Drbg::new(&seed, &[], b"ferrite bench")
 }
 
+/// The groups of rows, by name.
+const GROUPS: [(&str, fn()); 3] =
+    [("latencies", card::latencies), ("asymmetric", asymmetric::rows), ("symmetric", symmetric::rows)];
+
+/// Prints the group that the first argument names, or all of them.
 fn main() {
-    card::latencies();
-    asymmetric::rows();
-    symmetric::rows();
+    let wanted = std::env::args().nth(1);
+    let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted == name);
+    GROUPS.iter().filter(|(name, _)| is_wanted(name)).for_each(|(_, rows)| rows());
 }
