@@ -1,8 +1,8 @@
 //! Latency of APDUs through the whole card, in-process, with flash in RAM.
 
 use ferrite_card::{
-    Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence,
-    UserPresence, Workspace,
+    Activity, Board, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind,
+    Presence, SecureBoot, UserPresence, Workspace,
 };
 use ferrite_crypto::Join;
 use ferrite_proto::command::{
@@ -51,6 +51,10 @@ impl Identity for Bench {
 impl Indicator for Bench {
     fn show(&mut self, _: Activity) {}
 }
+
+impl Board for Bench {}
+
+impl SecureBoot for Bench {}
 
 impl Observer for Bench {
     type Progress = ();

@@ -17,8 +17,8 @@ use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
 use cortex_m_rt::{entry, exception};
 use cortex_m_semihosting::{debug, hprintln};
 use ferrite_card::{
-    Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence,
-    UserPresence, Workspace,
+    Activity, Board, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind,
+    Presence, SecureBoot, UserPresence, Workspace,
 };
 use ferrite_crypto::{Join, ec, edwards, montgomery};
 use ferrite_proto::command::{
@@ -111,6 +111,10 @@ impl Identity for Chip {
 impl Indicator for Chip {
     fn show(&mut self, _: Activity) {}
 }
+
+impl Board for Chip {}
+
+impl SecureBoot for Chip {}
 
 impl Observer for Chip {
     type Progress = ();

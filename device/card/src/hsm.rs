@@ -204,7 +204,7 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
         self.platform.show(Activity::Busy);
         match presence {
             Presence::Confirmed => Ok(()),
-            Presence::Refused | Presence::TimedOut => Err(refused),
+            Presence::Refused | Presence::TimedOut | Presence::Cancelled => Err(refused),
         }
     }
 

@@ -59,8 +59,8 @@ use response::Response;
 
 pub use buffer::{CommandBuffer, Workspace};
 pub use platform::{
-    Activity, Clock, Entropy, EntropyError, Identity, Indicator, Observer, Platform, PlatformKind, Presence,
-    UserPresence,
+    Activity, Board, Clock, Entropy, EntropyError, Identity, Indicator, Observer, Platform, PlatformKind, Presence,
+    Restart, SecureBoot, SecureBootError, SecureBootState, UserPresence,
 };
 
 /// Answer to reset of the card: the one by which OpenSC recognises a SmartCard-HSM (specification part 1 §1.1).

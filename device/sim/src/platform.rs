@@ -2,7 +2,8 @@
 
 use crate::identity::DeviceKey;
 use ferrite_card::{
-    Activity, Clock, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence, UserPresence,
+    Activity, Board, Clock, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence, SecureBoot,
+    UserPresence,
 };
 use ferrite_crypto::Join;
 use ferrite_crypto::rsa::Progress;
@@ -97,6 +98,10 @@ impl Indicator for HostPlatform {
         }
     }
 }
+
+impl Board for HostPlatform {}
+
+impl SecureBoot for HostPlatform {}
 
 impl Observer for HostPlatform {
     type Progress = Candidates;

@@ -2,8 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part of this module")]
 
 use ferrite_card::{
-    Activity, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence,
-    UserPresence, Workspace,
+    Activity, Board, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind,
+    Presence, SecureBoot, UserPresence, Workspace,
 };
 use ferrite_crypto::Join;
 use ferrite_store::testing::SharedFlash;
@@ -70,6 +70,10 @@ impl Identity for TestPlatform {
 impl Indicator for TestPlatform {
     fn show(&mut self, _: Activity) {}
 }
+
+impl Board for TestPlatform {}
+
+impl SecureBoot for TestPlatform {}
 
 impl Observer for TestPlatform {
     type Progress = ();
