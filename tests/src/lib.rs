@@ -1,12 +1,14 @@
 //! End-to-end tests of Ferrite.
 //!
 //! [`script`] runs scripts of APDUs with expected answers against any device; [`in_process`] is the card in the same process,
-//! [`over_socket`] one in a process of its own that can be killed at any moment.
+//! [`over_socket`] one in a process of its own that can be killed at any moment. [`client`] lets the client library talk to
+//! the first.
 //! [`bench`] is a workbench for real clients: a virtual device in pcscd's reader, and OpenSC's tools around it;
 //! [`signatures`] is what these sign and OpenSSL verifies.
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod client;
 pub mod in_process;
 pub mod over_socket;
 mod pcscd;

@@ -45,11 +45,14 @@ pub(crate) const RUSTC_WEB: [Package; 3] = [
     Package { name: "libstd-rust-web-dev", is_there: || is_installed("libstd-rust-web-dev") },
 ];
 
+/// What finds libraries for linking.
+const PKG_CONFIG: Package = Package { name: "pkg-config", is_there: || exists("pkg-config") };
 /// OpenSSL's library for linking, and what finds it.
-pub(crate) const LIBSSL: [Package; 2] = [
-    Package { name: "pkg-config", is_there: || exists("pkg-config") },
-    Package { name: "libssl-dev", is_there: has_libssl },
-];
+pub(crate) const LIBSSL: [Package; 2] =
+    [PKG_CONFIG, Package { name: "libssl-dev", is_there: || has_library("openssl") }];
+/// The smart-card service's library for linking, without which the client library does not build.
+pub(crate) const LIBPCSC: [Package; 2] =
+    [PKG_CONFIG, Package { name: "libpcsclite-dev", is_there: || has_library("libpcsclite") }];
 /// An emulator of microcontrollers.
 pub(crate) const QEMU_ARM: Package = Package { name: "qemu-system-arm", is_there: || exists("qemu-system-arm") };
 
@@ -69,9 +72,9 @@ fn is_installed(package: &str) -> bool {
     status.is_ok_and(|output| output.stdout == b"install ok installed")
 }
 
-/// Whether programs can be linked with OpenSSL's library.
-fn has_libssl() -> bool {
-    Command::new("pkg-config").args(["--exists", "openssl"]).status().is_ok_and(|status| status.success())
+/// Whether programs can be linked with a library.
+fn has_library(name: &str) -> bool {
+    Command::new("pkg-config").args(["--exists", name]).status().is_ok_and(|status| status.success())
 }
 
 /// Installs those of the packages that are missing.

@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check and test there is, in one command.
 
-use crate::install::{self, CLIENTS, Consent};
+use crate::install::{self, CLIENTS, Consent, LIBPCSC};
 use crate::run::{cargo, green, headline, run};
 use crate::{checks, firmware, python};
 use anyhow::Result;
@@ -14,7 +14,10 @@ const STEPS: [Step; 6] = [
     ("formatting", |_| run(cargo().args(["fmt", "--all", "--check"]))),
     ("dependencies and licences", |_| checks::dependencies()),
     ("links in the documentation", |_| checks::links()),
-    ("lints", |_| run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))),
+    ("lints", |consent| {
+        install::ensure(&LIBPCSC, consent)?;
+        run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    }),
     ("build for microcontrollers", firmware::build),
     ("tests, with real clients", |consent| {
         prepare(consent)?;
@@ -47,6 +50,7 @@ pub(crate) fn end_to_end(consent: Consent) -> Result<()> {
 /// What the end-to-end tests need: clients, Python's packages, and the simulator, which they start as a program.
 fn prepare(consent: Consent) -> Result<()> {
     install::ensure(&CLIENTS, consent)?;
+    install::ensure(&LIBPCSC, consent)?;
     python::prepare(consent)?;
     run(cargo().args(["build", "-p", "ferrite-sim"]))
 }
