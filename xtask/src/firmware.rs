@@ -8,7 +8,7 @@ use std::process::Command;
 /// The targets: RP2040, and RP2350 in its Arm state.
 pub(crate) const TARGETS: [&str; 2] = ["thumbv6m-none-eabi", "thumbv8m.main-none-eabihf"];
 /// The crates that run on a chip. The card brings the others with it.
-const CRATES: [&str; 4] = ["ferrite-proto", "ferrite-crypto", "ferrite-store", "ferrite-card"];
+const CRATES: [&str; 5] = ["ferrite-proto", "ferrite-crypto", "ferrite-store", "ferrite-card", "ferrite-usb"];
 
 /// How code for a target can be built here.
 #[derive(Clone, Copy, PartialEq, Eq)]

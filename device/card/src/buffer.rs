@@ -43,13 +43,27 @@ impl CommandBuffer {
         }
     }
 
+    /// Appends bytes of a command APDU that arrives in pieces. One that gets longer than any legal APDU is kept as an
+    /// illegal, empty one until it is wiped: the card answers 6700.
+    pub fn append(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        match self.bytes.get_mut(self.len..end) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.len = end;
+                self.reach = self.reach.max(end);
+            }
+            None => self.len = usize::MAX,
+        }
+    }
+
     /// The command APDU.
     pub fn apdu(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
     /// Wipes the command: it may have carried a PIN.
-    pub(crate) fn wipe(&mut self) {
+    pub fn wipe(&mut self) {
         self.bytes.iter_mut().take(self.reach).for_each(Zeroize::zeroize);
         (self.len, self.reach) = (0, 0);
     }
@@ -108,5 +122,28 @@ impl Workspace {
 impl Default for Workspace {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_in_pieces_is_one_command_and_one_too_long_is_none() {
+        let mut buffer = CommandBuffer::new();
+        for piece in [&[0x00, 0xA4][..], &[], &[0x04, 0x00]] {
+            buffer.append(piece);
+        }
+        assert_eq!(buffer.apdu(), [0x00, 0xA4, 0x04, 0x00]);
+        buffer.append(&[0; MAX_COMMAND - 4]);
+        assert_eq!(buffer.apdu().len(), MAX_COMMAND);
+        for piece in [&[0][..], &[], &[0; 4]] {
+            buffer.append(piece);
+            assert!(buffer.apdu().is_empty());
+        }
+        buffer.wipe();
+        buffer.append(&[0x00; 4]);
+        assert_eq!(buffer.apdu(), [0; 4]);
     }
 }
