@@ -14,6 +14,7 @@
 //! | [`secure_messaging`] | chip authentication, protected commands and answers | BSI TR-03110-3, part 1 §6 |
 //! | [`rescue`] | answer of the rescue application | part 3 §2 |
 //! | [`configuration`] | what the owner says about board and USB | part 3 §3 |
+//! | [`clock`] | date and time | part 3 §1.5, §2.4 |
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -33,6 +34,7 @@ extern crate std;
 pub mod aid;
 pub mod apdu;
 pub mod blob;
+pub mod clock;
 pub mod command;
 pub mod configuration;
 pub mod cvc;

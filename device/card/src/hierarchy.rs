@@ -1,8 +1,10 @@
-//! The key hierarchy (DESIGN §3): root key -> PIN keys -> master key-encryption key (MKEK) -> secret objects.
+//! The key hierarchy (DESIGN §3): root key -> PIN keys -> login key -> master key-encryption key (MKEK) -> secret objects.
 //!
 //! A PIN is stretched with Argon2id, mixed with the device's root key and unique id, and yields the key that unwraps
-//! that PIN's copy of the MKEK. Neither the PIN nor a hash of it is stored: a PIN is right exactly when the copy opens.
+//! that PIN's copy of the login key. Neither the PIN nor a hash of it is stored: a PIN is right exactly when the copy
+//! opens. The login key opens the MKEK, alone or, while the secure lock is on, together with the host's mask.
 
+use ferrite_crypto::lock::Mask;
 use ferrite_crypto::pin::{self, Cost};
 use ferrite_crypto::{Error, aead, kdf};
 use ferrite_store::{Kek, ObjectId, RootKey};
@@ -48,28 +50,120 @@ impl Mkek {
     }
 }
 
-/// The MKEK, encrypted and authenticated under a key that is used once.
-pub(crate) struct SealedMkek {
+/// What a PIN opens: 256 random bits, new at every INITIALIZE.
+#[derive(ZeroizeOnDrop)]
+pub(crate) struct LoginKey([u8; KEY]);
+
+impl LoginKey {
+    /// A fresh random login key.
+    pub(crate) fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut key = Self([0; KEY]);
+        rng.fill_bytes(&mut key.0);
+        key
+    }
+
+    /// Seals the login key under a key that seals nothing else.
+    pub(crate) fn seal(&self, key: &aead::Key, associated: &[u8]) -> SealedKey {
+        SealedKey::seal(&self.0, key, associated)
+    }
+}
+
+/// 256 bits, encrypted and authenticated under a key that is used once, so that the nonce may be constant.
+pub(crate) struct SealedKey {
     sealed: [u8; KEY],
     tag: [u8; TAG],
 }
 
-impl Mkek {
-    /// Seals the MKEK under a key that seals nothing else, so that the nonce may be constant.
-    pub(crate) fn seal(&self, key: &aead::Key, associated: &[u8]) -> SealedMkek {
-        let mut sealed = self.0;
+impl SealedKey {
+    fn seal(secret: &[u8; KEY], key: &aead::Key, associated: &[u8]) -> Self {
+        let mut sealed = *secret;
         let tag = aead::seal(key, &[0; 12], associated, &mut sealed);
-        SealedMkek { sealed, tag }
+        Self { sealed, tag }
+    }
+
+    fn open(&self, key: &aead::Key, associated: &[u8]) -> Result<Zeroizing<[u8; KEY]>, Error> {
+        let mut secret = Zeroizing::new(self.sealed);
+        aead::open(key, &[0; 12], associated, secret.as_mut(), &self.tag)?;
+        Ok(secret)
+    }
+
+    /// Opens a login key if the key is right. The comparison is the AEAD's tag check, in constant time.
+    pub(crate) fn open_login(&self, key: &aead::Key, associated: &[u8]) -> Result<LoginKey, Error> {
+        Ok(LoginKey(*self.open(key, associated)?))
     }
 }
 
-impl SealedMkek {
-    /// Opens the MKEK if the key is right. The comparison is the AEAD's tag check, in constant time.
-    pub(crate) fn open(&self, key: &aead::Key, associated: &[u8]) -> Result<Mkek, Error> {
-        let mut mkek = Mkek(self.sealed);
-        aead::open(key, &[0; 12], associated, &mut mkek.0, &self.tag)?;
-        Ok(mkek)
+/// The MKEK under the login key, and under the host's mask too while the secure lock is on.
+pub(crate) struct MkekRecord {
+    bytes: [u8; MkekRecord::SIZE],
+}
+
+impl MkekRecord {
+    /// Where the record is kept. No client reaches this id.
+    pub(crate) const OBJECT: ObjectId = ObjectId(0xE080);
+    /// Bytes of a record: format, whether it needs a mask, salt (16), sealed MKEK (32), tag (16).
+    pub(crate) const SIZE: usize = Self::PUBLIC + KEY + TAG;
+    const PUBLIC: usize = 2 + SALT;
+    const FORMAT: u8 = 1;
+
+    /// Seals the MKEK.
+    pub(crate) fn seal(mkek: &Mkek, login: &LoginKey, mask: Option<&Mask>, rng: &mut impl CryptoRng) -> Self {
+        let mut bytes = [0; Self::SIZE];
+        let (public, secret) = bytes.split_at_mut(Self::PUBLIC);
+        let (head, salt) = public.split_at_mut(2);
+        head.copy_from_slice(&[Self::FORMAT, u8::from(mask.is_some())]);
+        rng.fill_bytes(salt);
+        let key = mkek_key(login, mask, salt);
+        let under_login = SealedKey::seal(&mkek.0, &key, public);
+        let (sealed, tag) = secret.split_at_mut(KEY);
+        sealed.copy_from_slice(&under_login.sealed);
+        tag.copy_from_slice(&under_login.tag);
+        Self { bytes }
     }
+
+    /// Reads a record back; `None` if it is not one of this format.
+    pub(crate) fn from_bytes(bytes: [u8; Self::SIZE]) -> Option<Self> {
+        matches!(bytes, [Self::FORMAT, 0 | 1, ..]).then_some(Self { bytes })
+    }
+
+    /// The record as it is stored.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether a mask is needed to open it.
+    pub(crate) fn needs_mask(&self) -> bool {
+        let [_, needs_mask, ..] = self.bytes;
+        needs_mask != 0
+    }
+
+    /// Opens the MKEK if login key and mask are right. Without need of a mask, none is used.
+    pub(crate) fn open(&self, login: &LoginKey, mask: Option<&Mask>) -> Result<Mkek, Error> {
+        let (public, secret) = self.bytes.split_at(Self::PUBLIC);
+        let (sealed, tag) = secret.split_at(KEY);
+        let salt = public.get(2..).unwrap_or_default();
+        let key = mkek_key(login, mask.filter(|_| self.needs_mask()), salt);
+        let sealed = sealed.try_into().map_err(|_| Error::BadLength)?;
+        let tag = tag.try_into().map_err(|_| Error::BadLength)?;
+        Ok(Mkek(*SealedKey { sealed, tag }.open(&key, public)?))
+    }
+}
+
+/// The key over the MKEK. It is used for one record only (its salt is random).
+fn mkek_key(login: &LoginKey, mask: Option<&Mask>, salt: &[u8]) -> aead::Key {
+    let mut material = Zeroizing::new([0; 2 * KEY]);
+    let (from_login, from_mask) = material.split_at_mut(KEY);
+    from_login.copy_from_slice(&login.0);
+    let (len, label): (_, &[u8]) = match mask {
+        Some(mask) => {
+            from_mask.copy_from_slice(mask.as_bytes());
+            (2 * KEY, b"ferrite masked mkek")
+        }
+        None => (KEY, b"ferrite mkek"),
+    };
+    let mut key = Zeroizing::new([0; KEY]);
+    kdf::hkdf_sha256(salt, material.get(..len).unwrap_or_default(), &[label], &mut key);
+    aead::Key::from_bytes(&key)
 }
 
 /// Longest PIN, in bytes.
@@ -115,27 +209,28 @@ impl Role {
     }
 }
 
-const FORMAT: u8 = 1;
+/// 1 was a record that held the MKEK itself.
+const FORMAT: u8 = 2;
 const SALT: usize = 16;
 const TAG: usize = 16;
 const KEY: usize = 32;
 const PUBLIC: usize = 3 + 4 + SALT;
 
-/// One PIN's copy of the MKEK, with all that is needed to try a PIN on it.
+/// One PIN's copy of the login key, with all that is needed to try a PIN on it.
 pub(crate) struct PinRecord {
     bytes: [u8; PinRecord::SIZE],
 }
 
 impl PinRecord {
-    /// Bytes of a record: format, PIN length, tries, cost (4), salt (16), sealed MKEK (32), tag (16).
+    /// Bytes of a record: format, PIN length, tries, cost (4), salt (16), sealed login key (32), tag (16).
     pub(crate) const SIZE: usize = PUBLIC + KEY + TAG;
 
-    /// Seals the MKEK under a PIN. `memory` is working memory for the stretching; it is wiped.
+    /// Seals the login key under a PIN. `memory` is working memory for the stretching; it is wiped.
     pub(crate) fn seal(
         role: Role,
         pin: &[u8],
         tries: u8,
-        mkek: &Mkek,
+        login: &LoginKey,
         roots: &Roots,
         rng: &mut impl CryptoRng,
         memory: &mut [u8],
@@ -152,7 +247,7 @@ impl PinRecord {
         let key = pin_key(role, pin, &salt, cost, roots, memory)?;
         let (public, secret) = bytes.split_at_mut(PUBLIC);
         let (sealed, tag) = secret.split_at_mut(KEY);
-        let under_pin = mkek.seal(&key, public);
+        let under_pin = login.seal(&key, public);
         sealed.copy_from_slice(&under_pin.sealed);
         tag.copy_from_slice(&under_pin.tag);
         Ok(Self { bytes })
@@ -180,8 +275,8 @@ impl PinRecord {
         tries
     }
 
-    /// Opens the MKEK if the PIN is right. The comparison is the AEAD's tag check, in constant time.
-    pub(crate) fn open(&self, role: Role, pin: &[u8], roots: &Roots, memory: &mut [u8]) -> Result<Mkek, Error> {
+    /// Opens the login key if the PIN is right. The comparison is the AEAD's tag check, in constant time.
+    pub(crate) fn open(&self, role: Role, pin: &[u8], roots: &Roots, memory: &mut [u8]) -> Result<LoginKey, Error> {
         let (public, secret) = self.bytes.split_at(PUBLIC);
         let (sealed, tag) = secret.split_at(KEY);
         let [_, _, _, c0, c1, c2, c3, salt @ ..] = public else { return Err(Error::BadLength) };
@@ -190,7 +285,7 @@ impl PinRecord {
         let sealed = sealed.try_into().map_err(|_| Error::BadLength)?;
         let tag = tag.try_into().map_err(|_| Error::BadLength)?;
         let key = pin_key(role, pin, salt, cost, roots, memory)?;
-        SealedMkek { sealed, tag }.open(&key, public)
+        SealedKey { sealed, tag }.open_login(&key, public)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::response::Response;
 use crate::session::Session;
 use crate::session_pin::SessionPin;
 use crate::{PRESENCE_LIMIT, VERSION};
+use ferrite_crypto::lock::Mask;
 use ferrite_proto::aid;
 use ferrite_proto::apdu::Apdu;
 use ferrite_proto::command::{Command, Instruction, Options};
@@ -46,6 +47,8 @@ pub(crate) struct Hsm<'w, P: Platform, F: Flash> {
     pub(crate) session: Session,
     /// Outlives a session.
     pub(crate) session_pin: Option<SessionPin>,
+    /// The host's secret while the secure lock is open: until the power fails.
+    pub(crate) mask: Option<Mask>,
     /// `None` while the device is blank.
     pub(crate) config: Option<Config>,
     pub(crate) name: Name,
@@ -73,6 +76,7 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             roots,
             session,
             session_pin: None,
+            mask: None,
             config: None,
             name,
             application: Application::Hsm,

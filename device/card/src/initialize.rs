@@ -5,10 +5,10 @@
 
 use crate::config::{Config, DKEK, Domain};
 use crate::error;
-use crate::hierarchy::{Mkek, PinRecord, Role, SO_TRIES};
+use crate::hierarchy::{LoginKey, Mkek, MkekRecord, PinRecord, Role, SO_TRIES};
 use crate::hsm::Hsm;
 use crate::objects::object;
-use crate::pin::{config_change, pin_change};
+use crate::pin::{config_change, mkek_change, pin_change};
 use crate::platform::Platform;
 use crate::response::Response;
 use ferrite_crypto::hash::Hash;
@@ -50,6 +50,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let mut config = Config::new(request, self.config.as_ref());
         let rng = self.random.fresh(&mut self.platform).map_err(error::entropy)?;
         let mkek = Mkek::generate(rng);
+        let login = LoginKey::generate(rng);
+        let sealed_mkek = MkekRecord::seal(&mkek, &login, None, rng);
         let mut dkek = Zeroizing::new([0; 32]);
         rng.fill_bytes(dkek.as_mut());
         let mut has_dkek = false;
@@ -60,19 +62,20 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
                 has_dkek = true;
             }
         }
-        let user = self.new_pin(Role::User, request.user_pin.map(|pin| pin.0), config.user_tries, &mkek, response)?;
+        let user = self.new_pin(Role::User, request.user_pin.map(|pin| pin.0), config.user_tries, &login, response)?;
         let officer =
-            self.new_pin(Role::SecurityOfficer, request.so_pin.map(|pin| pin.0), SO_TRIES, &mkek, response)?;
+            self.new_pin(Role::SecurityOfficer, request.so_pin.map(|pin| pin.0), SO_TRIES, &login, response)?;
         let identity = if self.has_identity() { None } else { Some(self.make_identity()?) };
 
         let stored_config = config.to_bytes();
         let mut description = [0; MAX_KEY_DESCRIPTION];
         let kek = mkek.kek();
         let keep = if identity.is_none() { is_identity } else { is_nothing };
-        let mut changes: heapless::Vec<Change<'_>, 9> = heapless::Vec::new();
+        let mut changes: heapless::Vec<Change<'_>, 10> = heapless::Vec::new();
         let mut add = |change| changes.push(change).map_err(|_| Status::INTERNAL);
         add(Change::DeleteAllExcept { keep })?;
         add(config_change(&stored_config))?;
+        add(mkek_change(&sealed_mkek))?;
         for (role, record) in [(Role::User, &user), (Role::SecurityOfficer, &officer)] {
             if let Some(record) = record {
                 add(pin_change(role, record))?;
@@ -108,10 +111,11 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let mut roles = [(Role::User, user.is_some()), (Role::SecurityOfficer, officer.is_some())].into_iter();
         let mut present = roles.by_ref().filter(|(_, set)| *set).map(|(role, _)| role);
         if let Some(first) = present.next() {
-            self.session.log_in(first, mkek);
+            self.session.log_in(first, login, Some(mkek));
             present.for_each(|role| self.session.join(role));
         }
         self.session_pin = None;
+        self.mask = None;
         self.session.current = None;
         self.config = Some(config);
         self.reload_name();
@@ -138,12 +142,12 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         role: Role,
         pin: Option<&[u8]>,
         tries: u8,
-        mkek: &Mkek,
+        login: &LoginKey,
         response: &mut Response<'_>,
     ) -> Result<Option<PinRecord>, Status> {
         let Some(pin) = pin else { return Ok(None) };
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
-        let record = PinRecord::seal(role, pin, tries, mkek, &self.roots, rng, response.space());
+        let record = PinRecord::seal(role, pin, tries, login, &self.roots, rng, response.space());
         record.map(Some).map_err(error::crypto)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::CONFIG;
 use crate::error;
-use crate::hierarchy::{MAX_PIN, Mkek, PinRecord, Role};
+use crate::hierarchy::{LoginKey, MAX_PIN, MkekRecord, PinRecord, Role};
 use crate::hsm::Hsm;
 use crate::platform::Platform;
 use crate::response::Response;
@@ -25,11 +25,11 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         match pin {
             Some(pin) => {
                 let by_session_pin = if role == Role::User { self.try_session_pin(pin) } else { None };
-                let mkek = match by_session_pin {
-                    Some(mkek) => mkek,
+                let login = match by_session_pin {
+                    Some(login) => login,
                     None => self.check_pin(role, pin, response.space())?,
                 };
-                self.session.log_in(role, mkek);
+                self.log_in(role, login)?;
                 self.adopt_dkeks();
                 Ok(())
             }
@@ -51,8 +51,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let role = role_of(reference)?;
         let (record, _) = self.pin_record(role)?.ok_or(Status::REFERENCE_NOT_FOUND)?;
         let (old, new) = split_pins(data, record.pin_len(), role, role)?;
-        let mkek = self.check_pin(role, old, response.space())?;
-        self.session.log_in(role, mkek);
+        let login = self.check_pin(role, old, response.space())?;
+        self.log_in(role, login)?;
         self.replace_pin(role, new, record.tries(), response.space())
     }
 
@@ -83,8 +83,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         };
         match so_pin {
             Some(so_pin) => {
-                let mkek = self.check_pin(Role::SecurityOfficer, so_pin, response.space())?;
-                self.session.log_in(Role::SecurityOfficer, mkek);
+                let login = self.check_pin(Role::SecurityOfficer, so_pin, response.space())?;
+                self.log_in(Role::SecurityOfficer, login)?;
             }
             None if self.session.is_logged_in(Role::SecurityOfficer) => {}
             None => return Err(Status::CONDITIONS),
@@ -104,19 +104,39 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
 
     /// Tries a PIN: the counter goes down, durably, before the comparison, and is restored after a right PIN.
     /// Whoever was logged in is logged out. A blocked PIN is not compared at all.
-    pub(crate) fn check_pin(&mut self, role: Role, pin: &[u8], memory: &mut [u8]) -> Result<Mkek, Status> {
+    pub(crate) fn check_pin(&mut self, role: Role, pin: &[u8], memory: &mut [u8]) -> Result<LoginKey, Status> {
         let (record, tries) = self.pin_record(role)?.ok_or(Status::REFERENCE_NOT_FOUND)?;
         self.session.log_out();
         let left = tries.checked_sub(1).ok_or(Status::BLOCKED)?;
         self.storage.open()?.count(role.object(), left).map_err(error::storage)?;
         match record.open(role, pin, &self.roots, memory) {
-            Ok(mkek) => {
+            Ok(login) => {
                 let full = u32::from(record.tries());
                 self.storage.open()?.count(role.object(), full).map_err(error::storage)?;
-                Ok(mkek)
+                Ok(login)
             }
             Err(_) => Err(tries_left(left)),
         }
+    }
+
+    /// Logs one role in with what its PIN opened. While the secure lock is on and the mask has not been given, the role is
+    /// logged in and nothing that is sealed opens.
+    pub(crate) fn log_in(&mut self, role: Role, login: LoginKey) -> Result<(), Status> {
+        let record = self.mkek_record()?;
+        let mkek = match (record.needs_mask(), &self.mask) {
+            (true, None) => None,
+            (_, mask) => Some(record.open(&login, mask.as_ref()).map_err(|_| Status::MEMORY_FAILURE)?),
+        };
+        self.session.log_in(role, login, mkek);
+        Ok(())
+    }
+
+    /// The sealed MKEK.
+    pub(crate) fn mkek_record(&mut self) -> Result<MkekRecord, Status> {
+        let mut bytes = [0; MkekRecord::SIZE];
+        let len = self.storage.open()?.read(MkekRecord::OBJECT, Seal::Device, 0, &mut bytes).map_err(error::storage)?;
+        let record = if len == bytes.len() { MkekRecord::from_bytes(bytes) } else { None };
+        record.ok_or(Status::MEMORY_FAILURE)
     }
 
     /// The record of a PIN and its tries left; `None` if that PIN was never set.
@@ -132,7 +152,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         Ok(Some((record, info.counter.unwrap_or(0))))
     }
 
-    /// Stores a PIN in place of the old one, for the session's MKEK; the tries start anew. A new user PIN ends the
+    /// Stores a PIN in place of the old one, for the session's login key; the tries start anew. A new user PIN ends the
     /// transport PIN's state (D9).
     fn replace_pin(&mut self, role: Role, pin: &[u8], tries: u8, memory: &mut [u8]) -> Result<(), Status> {
         match pin.len() {
@@ -140,9 +160,9 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             len if !role.length_is_legal(len) => return Err(Status::WRONG_DATA),
             _ => {}
         }
-        let mkek = self.session.mkek()?;
+        let login = self.session.login()?;
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
-        let record = PinRecord::seal(role, pin, tries, mkek, &self.roots, rng, memory).map_err(error::crypto)?;
+        let record = PinRecord::seal(role, pin, tries, login, &self.roots, rng, memory).map_err(error::crypto)?;
         let mut config = self.config.clone().ok_or(Status::REFERENCE_NOT_FOUND)?;
         if role == Role::User {
             self.session_pin = None;
@@ -167,6 +187,11 @@ pub(crate) fn pin_change(role: Role, record: &PinRecord) -> Change<'_> {
         content: record.as_bytes(),
         counter: Some(u32::from(record.tries())),
     }
+}
+
+/// The change that stores the sealed MKEK.
+pub(crate) fn mkek_change(record: &MkekRecord) -> Change<'_> {
+    Change::Put { id: MkekRecord::OBJECT, seal: Seal::Device, meta: &[], content: record.as_bytes(), counter: None }
 }
 
 /// The change that stores the configuration.

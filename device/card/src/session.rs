@@ -1,6 +1,6 @@
 //! What the card remembers between two commands, and forgets at reset, power-off and SELECT of an application.
 
-use crate::hierarchy::{Mkek, Role};
+use crate::hierarchy::{LoginKey, Mkek, Role};
 use ferrite_crypto::channel::Channel;
 use ferrite_crypto::hd::Node;
 use ferrite_proto::fid::FileId;
@@ -9,8 +9,10 @@ use ferrite_proto::status::Status;
 /// The volatile state of a session (specification part 1 §0.3, decisions D4 and D5).
 #[derive(Default)]
 pub(crate) struct Session {
-    /// The unlocked MKEK: present exactly while somebody is logged in.
-    mkek: Option<Mkek>,
+    /// What the PIN opened: present exactly while somebody is logged in.
+    login: Option<LoginKey>,
+    /// The unlocked MKEK: present while somebody is logged in, unless the secure lock keeps it shut.
+    pub(crate) mkek: Option<Mkek>,
     user: bool,
     officer: bool,
     /// The node of a hierarchy that the next signature or encryption uses up.
@@ -30,6 +32,7 @@ pub(crate) struct Session {
 impl Session {
     /// Logs everybody out, wipes the MKEK and forgets the selected node; the current file stays.
     pub(crate) fn log_out(&mut self) {
+        self.login = None;
         self.mkek = None;
         self.selected = None;
         self.user = false;
@@ -53,9 +56,10 @@ impl Session {
     }
 
     /// One role is logged in, and only that one.
-    pub(crate) fn log_in(&mut self, role: Role, mkek: Mkek) {
+    pub(crate) fn log_in(&mut self, role: Role, login: LoginKey, mkek: Option<Mkek>) {
         self.log_out();
-        self.mkek = Some(mkek);
+        self.login = Some(login);
+        self.mkek = mkek;
         self.login_was_protected = self.is_protected;
         self.join(role);
     }
@@ -76,8 +80,14 @@ impl Session {
         }
     }
 
-    /// The MKEK, whoever unlocked it. What may be done with it is decided before.
+    /// The MKEK, whoever unlocked it. What may be done with it is decided before. 6985 if somebody is logged in and the
+    /// secure lock keeps it shut.
     pub(crate) fn mkek(&self) -> Result<&Mkek, Status> {
-        self.mkek.as_ref().ok_or(Status::EXECUTION)
+        self.mkek.as_ref().ok_or(if self.login.is_some() { Status::CONDITIONS } else { Status::EXECUTION })
+    }
+
+    /// What the PIN opened, whoever's it was.
+    pub(crate) fn login(&self) -> Result<&LoginKey, Status> {
+        self.login.as_ref().ok_or(Status::EXECUTION)
     }
 }

@@ -2,7 +2,7 @@
 //! PIN itself (decision D8). It is never in flash: power that fails, fails it too.
 
 use crate::error;
-use crate::hierarchy::{Mkek, Role, SealedMkek};
+use crate::hierarchy::{LoginKey, Role, SealedKey};
 use crate::hsm::Hsm;
 use crate::platform::Platform;
 use crate::response::Response;
@@ -19,18 +19,18 @@ const LEN: usize = 8;
 const TRIES: u8 = 3;
 const SALT: usize = 16;
 
-/// The MKEK under a session PIN.
+/// The login key under a session PIN.
 pub(crate) struct SessionPin {
     salt: [u8; SALT],
-    sealed: SealedMkek,
+    sealed: SealedKey,
     tries: u8,
 }
 
 impl SessionPin {
-    fn seal(pin: &[u8; LEN], mkek: &Mkek, rng: &mut impl CryptoRng) -> Self {
+    fn seal(pin: &[u8; LEN], login: &LoginKey, rng: &mut impl CryptoRng) -> Self {
         let mut salt = [0; SALT];
         rng.fill_bytes(&mut salt);
-        Self { salt, sealed: mkek.seal(&key(pin, &salt), &[]), tries: TRIES }
+        Self { salt, sealed: login.seal(&key(pin, &salt), &[]), tries: TRIES }
     }
 }
 
@@ -48,7 +48,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
         let mut pin = Zeroizing::new([0; LEN]);
         rng.fill_bytes(pin.as_mut());
-        self.session_pin = Some(SessionPin::seal(&pin, self.session.mkek()?, rng));
+        self.session_pin = Some(SessionPin::seal(&pin, self.session.login()?, rng));
         response.put(pin.as_ref())
     }
 
@@ -59,18 +59,18 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         Ok(())
     }
 
-    /// The MKEK if this is the session PIN, given through the channel while the user PIN is not blocked. A wrong one costs a
+    /// The login key if this is the session PIN, given through the channel while the user PIN is not blocked. A wrong one costs a
     /// try; the third forgets it.
-    pub(crate) fn try_session_pin(&mut self, pin: &[u8]) -> Option<Mkek> {
+    pub(crate) fn try_session_pin(&mut self, pin: &[u8]) -> Option<LoginKey> {
         if !self.session.is_protected || pin.len() != LEN || !self.options().session_pin() {
             return None;
         }
         let is_blocked = self.pin_record(Role::User).ok().flatten().is_none_or(|(_, tries)| tries == 0);
         let session_pin = self.session_pin.as_mut().filter(|_| !is_blocked)?;
-        match session_pin.sealed.open(&key(pin, &session_pin.salt), &[]) {
-            Ok(mkek) => {
+        match session_pin.sealed.open_login(&key(pin, &session_pin.salt), &[]) {
+            Ok(login) => {
                 session_pin.tries = TRIES;
-                Some(mkek)
+                Some(login)
             }
             Err(_) => {
                 session_pin.tries = session_pin.tries.saturating_sub(1);

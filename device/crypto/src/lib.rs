@@ -15,6 +15,7 @@
 //! | [`pbes2`] | password-based encryption | RFC 8018 |
 //! | [`hd`] | hierarchical deterministic keys | BIP32, SLIP-10, SLIP-21 |
 //! | [`channel`] | session keys and protection of messages | BSI TR-03110-3 |
+//! | [`lock`] | how the mask of the secure lock travels | specification part 3 §1.4 |
 //! | [`dkek`] | the key that wraps other keys | specification part 2 §7 |
 //! | [`pin`] | stretching of PINs with Argon2id | RFC 9106 |
 //! | [`drbg`], [`entropy`] | random numbers | SP 800-90A, SP 800-90B |
@@ -38,6 +39,7 @@ pub mod hash;
 pub mod hd;
 mod join;
 pub mod kdf;
+pub mod lock;
 pub mod mac;
 pub mod montgomery;
 pub mod okp;
