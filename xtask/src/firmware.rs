@@ -50,6 +50,7 @@ pub(crate) fn build(consent: Consent) -> Result<()> {
         for name in CRATES {
             command.args(["-p", name]);
         }
+        command.args(["--features", "ferrite-usb/embassy"]);
         run(&mut command)?;
     }
     Ok(())

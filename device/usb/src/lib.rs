@@ -5,8 +5,10 @@
 //! | [`message`] | bulk and interrupt messages | CCID 1.1 §6.1-6.3 |
 //! | [`ccid`] | one interface as a state machine: packets in, packets out, time in | CCID 1.1 §6, specification part 1 §1.9-1.10 |
 //! | [`slot`] | the hand-over between the interfaces and the card they share | specification part 3 §4.4 |
+//! | [`descriptor`] | what the device says about itself | specification part 3 §4.1, §4.3 |
+//! | `embassy` | the interfaces on embassy-usb (with the feature of this name) | specification part 3 §4.4 |
 //!
-//! No part of it waits, allocates or knows a USB controller. The large buffers belong to the card's side: command bytes
+//! No part of it but the last waits, allocates or knows a USB controller. The large buffers belong to the card's side: command bytes
 //! go there packet by packet, response bytes are taken from there packet by packet.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -25,6 +27,9 @@
 extern crate std;
 
 pub mod ccid;
+pub mod descriptor;
+#[cfg(feature = "embassy")]
+pub mod embassy;
 pub mod message;
 pub mod slot;
 mod time;

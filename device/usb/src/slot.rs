@@ -301,6 +301,18 @@ impl Slot {
         }
     }
 
+    /// Ends whatever session there is, once a command that runs has ended.
+    pub fn close_session(&mut self) {
+        self.session = None;
+        self.reset = true;
+        self.changed = true;
+    }
+
+    /// Whether nobody waits for the command that runs.
+    pub fn is_abandoned(&self) -> bool {
+        self.phase == Phase::Running { abandoned: true }
+    }
+
     /// Whether anything changed since this was asked last.
     pub fn take_changed(&mut self) -> bool {
         core::mem::take(&mut self.changed)
