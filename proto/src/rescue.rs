@@ -1,4 +1,10 @@
-//! The rescue application's answer to SELECT (specification part 3 §2.1).
+//! The rescue application: its answer to SELECT, and its commands (specification part 3 §2).
+
+mod command;
+#[cfg(test)]
+mod tests;
+
+pub use command::{CHALLENGE, ClockForm, PROOF_LABEL, RescueCommand, Which};
 
 /// Which product the firmware is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,19 +46,5 @@ impl SelectAnswer {
             _ => return None,
         };
         Some(Self { platform: *platform, product, version: [*major, *minor], serial: serial.try_into().ok()? })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_answer_is_read_back() {
-        let answer =
-            SelectAnswer { platform: 3, product: Product::Hsm, version: [6, 6], serial: [1, 2, 3, 4, 5, 6, 7, 8] };
-        assert_eq!(answer.to_bytes()[..4], [3, 1, 6, 6]);
-        assert_eq!(SelectAnswer::parse(&answer.to_bytes()), Some(answer));
-        assert_eq!(SelectAnswer::parse(&[3, 9, 6, 6]), None);
     }
 }

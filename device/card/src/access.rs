@@ -3,15 +3,19 @@
 //! The table is looked up by instruction before a command's data is parsed, so that an outsider learns nothing from
 //! the way malformed data is refused. What depends on the file in question is in [`crate::files`].
 
-use ferrite_proto::command::Instruction;
+use ferrite_proto::command::{ExtrasFunction, Instruction};
 
 /// Who may send a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Who {
     /// Anybody with access to the interface.
     Anyone,
-    /// The user, authenticated in this session.
+    /// The user, authenticated in this session, on a device that is not shut by the secure lock.
     User,
+    /// The user, authenticated in this session, also while the secure lock keeps the device shut.
+    UserOfShutDevice,
+    /// The user or the security officer, authenticated in this session.
+    UserOrOfficer,
     /// Nobody.
     Nobody,
 }
@@ -49,6 +53,8 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Instruction::GenerateKeyPair, Who::User, true),
     // Opens no key, so that nobody need be there.
     rule(Instruction::GenerateSecretKey, Who::User, false),
+    // By function: see EXTRAS.
+    rule(Instruction::Extras, Who::UserOrOfficer, true),
     rule(Instruction::Sign, Who::User, true),
     rule(Instruction::Decipher, Who::User, true),
     rule(Instruction::DeriveKey, Who::User, true),
@@ -60,6 +66,23 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Instruction::UnwrapKey, Who::User, true),
     rule(Instruction::PublicKeyAuthentication, Who::Anyone, false),
 ];
+
+/// Who may use a function of EXTRAS; the row of the instruction counts for functions that there are not.
+const EXTRAS: &[(ExtrasFunction, Who)] = &[
+    (ExtrasFunction::Memory, Who::Anyone),
+    (ExtrasFunction::Configuration, Who::Anyone),
+    // The SO manages options (D4).
+    (ExtrasFunction::Options, Who::UserOrOfficer),
+    (ExtrasFunction::Clock, Who::UserOrOfficer),
+    (ExtrasFunction::SecureLock, Who::UserOfShutDevice),
+];
+
+/// Who may send a command with this P1.
+pub(crate) fn who(rule: &Rule, p1: u8) -> Who {
+    let function = ExtrasFunction::from_p1(p1).filter(|_| rule.instruction == Instruction::Extras);
+    let row = EXTRAS.iter().find(|(known, _)| Some(*known) == function);
+    row.map_or(rule.who, |(_, who)| *who)
+}
 
 /// The row of an instruction.
 pub(crate) fn rule_of(instruction: Instruction) -> Option<&'static Rule> {

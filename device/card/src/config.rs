@@ -102,7 +102,12 @@ impl Config {
             (None, None) => _ = domains.push(Domain::WithoutDkek),
         }
         Self {
-            options: request.options.or(previous.map(|config| config.options)).unwrap_or_default(),
+            // The new MKEK needs no mask.
+            options: request
+                .options
+                .or(previous.map(|config| config.options))
+                .unwrap_or_default()
+                .with_secure_lock(false),
             user_tries: request.retries.unwrap_or(3),
             pka: request.pka,
             domains,

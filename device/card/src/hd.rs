@@ -6,6 +6,7 @@
 //! forget it.
 
 use crate::config::SEED;
+use crate::configuration;
 use crate::error;
 use crate::hsm::Hsm;
 use crate::platform::Platform;
@@ -33,6 +34,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// Makes a master node from the host's seed or from random bytes. What is lost when a seed is replaced may be worth a
     /// fortune: then the user must be present whatever the options say.
     pub(crate) fn create_seed(&mut self, kind: SeedKind, seed: u8, secret: Option<&[u8]>) -> Result<(), Status> {
+        self.demand_curves(configuration::of_seed(kind))?;
         let kind = match kind {
             SeedKind::Secp256k1 => Kind::Secp256k1,
             SeedKind::P256 => Kind::P256,

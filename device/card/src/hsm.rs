@@ -1,8 +1,11 @@
 //! The HSM application: its state, and the one `match` that reads like the specification's table of commands.
 
+use crate::VERSION;
 use crate::access;
 use crate::config::{CONFIG, Config};
+use crate::configuration::DeviceConfiguration;
 use crate::error;
+use crate::extras::TimeOfDay;
 use crate::hierarchy::Roots;
 use crate::identity::{self, Name};
 use crate::platform::{Activity, Platform, Presence};
@@ -10,7 +13,7 @@ use crate::random::Random;
 use crate::response::Response;
 use crate::session::Session;
 use crate::session_pin::SessionPin;
-use crate::{PRESENCE_LIMIT, VERSION};
+use core::time::Duration;
 use ferrite_crypto::lock::Mask;
 use ferrite_proto::aid;
 use ferrite_proto::apdu::Apdu;
@@ -29,12 +32,37 @@ enum Application {
 }
 
 /// The object store, unless the flash region could not be opened.
-pub(crate) struct Storage<'w, F: Flash>(Option<Store<'w, F>>);
+#[allow(clippy::large_enum_variant, reason = "there is no heap to put the large one on")]
+pub(crate) enum Storage<'w, F: Flash> {
+    Open(Store<'w, F>),
+    /// What is on flash cannot be made out.
+    Damaged(F),
+    /// There is no randomness, without which nothing can be sealed: the device does not work on.
+    Closed,
+}
 
 impl<'w, F: Flash> Storage<'w, F> {
     /// The store; 6581 if there is none.
     pub(crate) fn open(&mut self) -> Result<&mut Store<'w, F>, Status> {
-        self.0.as_mut().ok_or(Status::MEMORY_FAILURE)
+        match self {
+            Self::Open(store) => Ok(store),
+            Self::Damaged(_) | Self::Closed => Err(Status::MEMORY_FAILURE),
+        }
+    }
+
+    /// What is on flash is not as it should be.
+    fn give_up(&mut self) {
+        *self = match core::mem::replace(self, Self::Closed) {
+            Self::Open(store) => Self::Damaged(store.into_flash()),
+            other => other,
+        };
+    }
+
+    /// Erases a damaged region whole, so that the next start finds a blank one. Says whether it was damaged.
+    pub(crate) fn erase_if_damaged(&mut self) -> Result<bool, Status> {
+        let Self::Damaged(flash) = self else { return Ok(false) };
+        (0..flash.pages()).try_for_each(|page| flash.erase(page)).map_err(|_| Status::MEMORY_FAILURE)?;
+        Ok(true)
     }
 }
 
@@ -49,6 +77,8 @@ pub(crate) struct Hsm<'w, P: Platform, F: Flash> {
     pub(crate) session_pin: Option<SessionPin>,
     /// The host's secret while the secure lock is open: until the power fails.
     pub(crate) mask: Option<Mask>,
+    pub(crate) configuration: DeviceConfiguration,
+    pub(crate) clock: TimeOfDay,
     /// `None` while the device is blank.
     pub(crate) config: Option<Config>,
     pub(crate) name: Name,
@@ -64,9 +94,12 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
         platform.root_key(&mut root);
         let (roots, store_root) = Roots::derive(&root, unique_id);
         let mut random = Random::start(&mut platform, &unique_id);
-        // Without randomness nothing can be sealed: the device does not work on.
-        let is_random = random.generator(&mut platform).is_ok();
-        let storage = Storage(if is_random { Store::mount(flash, store_root, index).ok() } else { None });
+        let storage = match random.generator(&mut platform) {
+            Ok(_) => {
+                Store::mount(flash, store_root, index).map_or_else(|(flash, _)| Storage::Damaged(flash), Storage::Open)
+            }
+            Err(_) => Storage::Closed,
+        };
         let name = identity::own_name(&unique_id);
         let session = Session::default();
         let mut hsm = Self {
@@ -77,6 +110,8 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             session,
             session_pin: None,
             mask: None,
+            configuration: DeviceConfiguration::default(),
+            clock: TimeOfDay::default(),
             config: None,
             name,
             application: Application::Hsm,
@@ -84,8 +119,9 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
         match hsm.load_config() {
             Ok(config) => hsm.config = config,
             // Without its configuration the device cannot tell blank from initialised: nothing may be overwritten.
-            Err(_) => hsm.storage = Storage(None),
+            Err(_) => hsm.storage.give_up(),
         }
+        hsm.load_configuration();
         hsm.reload_name();
         hsm
     }
@@ -100,7 +136,7 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
 
     /// What the indicator shows between commands.
     pub(crate) fn idle_activity(&self) -> Activity {
-        if self.storage.0.is_some() { Activity::Idle } else { Activity::Fault }
+        if matches!(self.storage, Storage::Open(_)) { Activity::Idle } else { Activity::Fault }
     }
 
     /// Executes one complete command. If it fails, nothing of a response is left, and no node of a wallet is selected.
@@ -117,11 +153,11 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
 
     fn run(&mut self, apdu: &Apdu<'_>, response: &mut Response<'_>) -> Result<(), Status> {
         if self.application == Application::Rescue && !is_select_application(apdu) {
-            return Err(if apdu.cla.value() == 0x80 { Status::INS } else { Status::CLA });
+            return self.rescue(apdu, response);
         }
         let instruction = Instruction::from_ins(apdu.ins).ok_or(Status::INS)?;
         let rule = access::rule_of(instruction).ok_or(Status::INS)?;
-        self.demand(rule.who)?;
+        self.demand(access::who(rule, apdu.p1))?;
         match Command::decode(apdu)? {
             Command::SelectApplication { aid } => self.select_application(aid, response),
             Command::SelectFile { file } => self.select_file(file, response),
@@ -158,6 +194,14 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             Command::ClearKeyDomain { domain } => self.clear_key_domain(domain, response),
             Command::WrapKey { key } => self.wrap_key(key, response),
             Command::UnwrapKey { key, blob } => self.unwrap_key(key, blob, response),
+            Command::DynamicOptions => self.dynamic_options(response),
+            Command::SetDynamicOptions(options) => self.set_dynamic_options(options),
+            Command::Clock => self.clock(response),
+            Command::SetClock(moment) => self.set_clock(moment),
+            Command::Memory => self.memory(response),
+            Command::StoredConfiguration => self.stored_configuration(response),
+            Command::SecureLockAgreement { point } => self.secure_lock_agreement(point, response),
+            Command::SecureLock { operation, message } => self.secure_lock(operation, message),
             Command::PublicKeyAuthenticationStatus { slot } => self.pka_status(slot, response),
         }
     }
@@ -201,10 +245,15 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
         self.config.as_ref().map(|config| config.options).unwrap_or_default()
     }
 
-    /// Waits for the user's presence; `refused` if it does not come.
+    /// Waits for the user's presence, as long as the configuration says; `refused` if it does not come.
     pub(crate) fn ask_presence(&mut self, refused: Status) -> Result<(), Status> {
+        self.wait_for_presence(self.presence_limit(), refused)
+    }
+
+    /// Waits for the user's presence; `refused` if it does not come, or the host gives up.
+    pub(crate) fn wait_for_presence(&mut self, limit: Duration, refused: Status) -> Result<(), Status> {
         self.platform.show(Activity::Presence);
-        let presence = self.platform.confirm(PRESENCE_LIMIT);
+        let presence = self.platform.confirm(limit);
         self.platform.show(Activity::Busy);
         match presence {
             Presence::Confirmed => Ok(()),

@@ -90,6 +90,18 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         })
     }
 
+    /// Whether an authority's certificate for the device key is there.
+    pub(crate) fn is_certified(&mut self) -> bool {
+        let Ok(key) = self.device_key() else { return false };
+        let Ok(public_key) = key.public_key() else { return false };
+        let mut buffer = [0; MAX_DEVICE_CERTIFICATE];
+        self.first_certificate(&mut buffer).is_some_and(|(certificate, _)| {
+            let is_ours =
+                matches!(certificate.body.public_key, PublicKey::Ec { point, .. } if point == public_key.as_ref());
+            is_ours && certificate.body.car != certificate.body.chr
+        })
+    }
+
     /// Makes what the device lacks: a key if it has none, a self-signed certificate and a request for it.
     pub(crate) fn make_identity(&mut self) -> Result<Identity, Status> {
         let device_key = self.device_key();

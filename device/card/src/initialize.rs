@@ -4,6 +4,7 @@
 //! transaction: after a power cut the device is the old one or the new one.
 
 use crate::config::{Config, DKEK, Domain};
+use crate::configuration::CONFIGURATION;
 use crate::error;
 use crate::hierarchy::{LoginKey, Mkek, MkekRecord, PinRecord, Role, SO_TRIES};
 use crate::hsm::Hsm;
@@ -70,7 +71,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let stored_config = config.to_bytes();
         let mut description = [0; MAX_KEY_DESCRIPTION];
         let kek = mkek.kek();
-        let keep = if identity.is_none() { is_identity } else { is_nothing };
+        let keep = if identity.is_none() { is_identity } else { is_configuration };
         let mut changes: heapless::Vec<Change<'_>, 10> = heapless::Vec::new();
         let mut add = |change| changes.push(change).map_err(|_| Status::INTERNAL);
         add(Change::DeleteAllExcept { keep })?;
@@ -122,9 +123,12 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         Ok(())
     }
 
-    /// D3: free on a blank device; after that the SO-PIN in the command must be the current one, or an SO session be
+    /// A locked device must be opened first. D3: free on a blank device; after that the SO-PIN in the command must be the current one, or an SO session be
     /// open. A device that never had an SO-PIN belongs to its user.
     fn authorise_initialize(&mut self, request: &Initialize<'_>, response: &mut Response<'_>) -> Result<(), Status> {
+        if self.options().secure_lock() && self.mask.is_none() {
+            return Err(Status::SECURITY_STATUS);
+        }
         if self.session.is_logged_in(Role::SecurityOfficer) {
             return Ok(());
         }
@@ -152,13 +156,14 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     }
 }
 
-fn is_nothing(_: ObjectId) -> bool {
-    false
+/// What INITIALIZE always keeps.
+fn is_configuration(id: ObjectId) -> bool {
+    id == CONFIGURATION
 }
 
 /// What INITIALIZE keeps of a device that has an identity.
 fn is_identity(id: ObjectId) -> bool {
     let kept =
         [KeyId::DEVICE.key(), KeyId::DEVICE.description(), KeyId::DEVICE.certificate(), FileId::DEVICE_CERTIFICATE];
-    kept.map(object).contains(&id)
+    kept.map(object).contains(&id) || is_configuration(id)
 }

@@ -59,6 +59,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     ) -> Result<(), Status> {
         self.demand_free(id)?;
         let parameters = KeyParameters::new(request.algorithm)?;
+        self.demand_curves(parameters.curves())?;
         let attributes = self.complete(request.attributes)?;
         self.confirm_presence(Instruction::GenerateKeyPair, Status::EXECUTION)?;
         let progress = self.platform.progress();
@@ -108,6 +109,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         attributes: &Attributes<'_>,
         request: Option<&[u8]>,
     ) -> Result<(), Status> {
+        self.demand_curves(key.curves())?;
         let meta = KeyMeta::build(key, attributes)?;
         let mut stored = Zeroizing::new([0; Key::MAX_STORED]);
         let stored_len = key.store(&mut stored)?;

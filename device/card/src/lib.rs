@@ -16,8 +16,8 @@
     )
 )]
 
-use core::time::Duration;
 use ferrite_proto::apdu::Apdu;
+use ferrite_proto::configuration::Configuration;
 use ferrite_proto::status::Status;
 use ferrite_store::Flash;
 
@@ -26,11 +26,13 @@ mod buffer;
 mod channel;
 mod cipher;
 mod config;
+mod configuration;
 mod decipher;
 mod derive;
 mod domains;
 mod error;
 mod exchange;
+mod extras;
 mod files;
 mod hd;
 mod hierarchy;
@@ -39,6 +41,7 @@ mod identity;
 mod initialize;
 mod key;
 mod keys;
+mod lock;
 mod objects;
 mod pin;
 mod platform;
@@ -78,9 +81,6 @@ pub const FIRMWARE_VERSION: [u8; 2] = [0, 1];
 /// Longest response data that goes through the secure channel, in bytes.
 const MAX_PROTECTED: usize = buffer::MAX_DATA - ferrite_proto::secure_messaging::OVERHEAD;
 
-/// How long the user has to confirm presence.
-const PRESENCE_LIMIT: Duration = Duration::from_secs(15);
-
 /// The card: owns its platform and its storage.
 pub struct Card<'w, P: Platform, F: Flash> {
     hsm: Hsm<'w, P, F>,
@@ -104,6 +104,17 @@ impl<'w, P: Platform, F: Flash> Card<'w, P, F> {
     /// The platform, for the program that owns the card.
     pub fn platform(&mut self) -> &mut P {
         &mut self.hsm.platform
+    }
+
+    /// The device configuration that holds: what the owner stored, and defaults for the rest. USB identifiers, interfaces
+    /// and the LED's pin take effect at the start, so that they are to be read once after [`Card::new`].
+    pub fn configuration(&self) -> &Configuration {
+        &self.hsm.configuration.effective
+    }
+
+    /// Ends the card and hands back its platform, for a restart.
+    pub fn into_platform(self) -> P {
+        self.hsm.platform
     }
 
     /// Answers one command APDU, and wipes it. The answer is response data and status word.

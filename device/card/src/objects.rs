@@ -187,15 +187,22 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         Ok((rule, File::Default(content.ok_or(Status::INTERNAL)?)))
     }
 
-    /// Whether the session may do what only `who` may.
+    /// Whether the session may do what only `who` may: 6982 if not, 6985 if only the secure lock is in the way.
     pub(crate) fn demand(&self, who: Who) -> Result<(), Status> {
         let allowed = match who {
             Who::Anyone => true,
             // With public-key authentication configured the PIN alone does not make a user (specification §4.13), and
             // with a transport PIN nobody is one until it is changed (D9).
-            Who::User => {
+            Who::User if self.session.is_shut() => {
+                self.demand(Who::UserOfShutDevice)?;
+                return Err(Status::CONDITIONS);
+            }
+            Who::User | Who::UserOfShutDevice => {
                 let is_open = |config: &Config| config.pka.is_none() && !config.options.transport_pin();
                 self.session.is_logged_in(Role::User) && self.config.as_ref().is_some_and(is_open)
+            }
+            Who::UserOrOfficer => {
+                self.session.is_logged_in(Role::SecurityOfficer) || self.demand(Who::UserOfShutDevice).is_ok()
             }
             Who::Nobody => false,
         };

@@ -3,7 +3,9 @@
 use crate::hierarchy::{LoginKey, Mkek, Role};
 use ferrite_crypto::channel::Channel;
 use ferrite_crypto::hd::Node;
+use ferrite_crypto::lock::Agreement;
 use ferrite_proto::fid::FileId;
+use ferrite_proto::rescue::CHALLENGE;
 use ferrite_proto::status::Status;
 
 /// The volatile state of a session (specification part 1 §0.3, decisions D4 and D5).
@@ -25,6 +27,10 @@ pub(crate) struct Session {
     pub(crate) is_protected: bool,
     /// Whoever is logged in came in through the channel.
     pub(crate) login_was_protected: bool,
+    /// The key agreement that the next message of the secure lock uses up.
+    pub(crate) agreement: Option<Agreement>,
+    /// The challenge of the rescue application that the next command uses up.
+    pub(crate) challenge: Option<[u8; CHALLENGE]>,
     /// The current elementary file.
     pub(crate) current: Option<FileId>,
 }
@@ -80,10 +86,15 @@ impl Session {
         }
     }
 
+    /// Somebody is logged in, and the secure lock keeps the MKEK shut.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.login.is_some() && self.mkek.is_none()
+    }
+
     /// The MKEK, whoever unlocked it. What may be done with it is decided before. 6985 if somebody is logged in and the
     /// secure lock keeps it shut.
     pub(crate) fn mkek(&self) -> Result<&Mkek, Status> {
-        self.mkek.as_ref().ok_or(if self.login.is_some() { Status::CONDITIONS } else { Status::EXECUTION })
+        self.mkek.as_ref().ok_or(if self.is_shut() { Status::CONDITIONS } else { Status::EXECUTION })
     }
 
     /// What the PIN opened, whoever's it was.

@@ -51,6 +51,8 @@ instructions! {
     SessionPin = 0x5A,
     /// DECIPHER: decryption and key agreement.
     Decipher = 0x62,
+    /// EXTRAS: options, secure lock, clock, memory, configuration.
+    Extras = 0x64,
     /// SIGN.
     Sign = 0x68,
     /// WRAP KEY.

@@ -6,6 +6,7 @@
 mod algorithm;
 mod attributes;
 mod environment;
+mod extras;
 mod generate;
 mod initialize;
 mod instruction;
@@ -16,6 +17,7 @@ mod symmetric;
 pub use algorithm::AlgorithmId;
 pub use attributes::Attributes;
 pub use environment::SecurityEnvironment;
+pub use extras::{DynamicOptions, ExtrasFunction, LOCK_MESSAGE, LOCK_POINT, LockOperation};
 pub use generate::{KeyAlgorithm, KeyRequest, MAX_REFERENCE, SecretKeyLen};
 pub use initialize::{Initialize, PublicKeyAuthentication};
 pub use instruction::Instruction;
@@ -24,6 +26,7 @@ pub use seed::{Path, PathStep, SEEDS, SeedKind};
 pub use symmetric::{AeadMode, CipherMode, Direction, HmacHash, Pbes2, Pbkdf2, SymmetricOperation};
 
 use crate::apdu::{Apdu, Class};
+use crate::clock::{Moment, Months};
 use crate::fid::{FileId, KeyId};
 use crate::secure_messaging::{self, POINT};
 use crate::status::Status;
@@ -324,6 +327,30 @@ pub enum Command<'a> {
         /// The blob; `None` if it lies in the scratch file.
         blob: Option<&'a [u8]>,
     },
+    /// EXTRAS: the option word.
+    DynamicOptions,
+    /// EXTRAS: options that can be changed without INITIALIZE.
+    SetDynamicOptions(DynamicOptions),
+    /// EXTRAS: date and time.
+    Clock,
+    /// EXTRAS: sets date and time.
+    SetClock(Moment),
+    /// EXTRAS: sizes of memories.
+    Memory,
+    /// EXTRAS: the device configuration that the owner stored.
+    StoredConfiguration,
+    /// EXTRAS: the key agreement by which the next command of the secure lock is encrypted.
+    SecureLockAgreement {
+        /// The host's ephemeral public key, uncompressed.
+        point: &'a [u8; LOCK_POINT],
+    },
+    /// EXTRAS: the secure lock.
+    SecureLock {
+        /// What to do.
+        operation: LockOperation,
+        /// The mask, encrypted.
+        message: &'a [u8; LOCK_MESSAGE],
+    },
     /// PUBLIC KEY AUTHENTICATION: query of the whole, or of one slot.
     PublicKeyAuthenticationStatus {
         /// The slot.
@@ -423,6 +450,7 @@ impl<'a> Command<'a> {
             }
             Instruction::HierarchicalKeys => seed::decode(apdu),
             Instruction::KeyDomain => decode_key_domain(apdu),
+            Instruction::Extras => extras::decode(apdu),
             Instruction::WrapKey => match apdu.p2 {
                 P2_WRAP => Ok(Command::WrapKey { key: KeyId::new(apdu.p1) }),
                 _ => Err(Status::WRONG_OFFSET),
@@ -539,6 +567,26 @@ impl<'a> Command<'a> {
             Command::SelectNode { path } => {
                 let p1p2 = seed::write_select_node(path, &mut w);
                 (0x80, Instruction::HierarchicalKeys, p1p2, NOTHING)
+            }
+            Command::DynamicOptions => (0x80, Instruction::Extras, [ExtrasFunction::Options as u8, 0], 256),
+            Command::SetDynamicOptions(options) => {
+                w.raw(&[options.to_byte()]);
+                (0x80, Instruction::Extras, [ExtrasFunction::Options as u8, 0], NOTHING)
+            }
+            Command::Clock => (0x80, Instruction::Extras, [ExtrasFunction::Clock as u8, 0], 256),
+            Command::SetClock(moment) => {
+                w.raw(&moment.to_bytes(Months::FromOne));
+                (0x80, Instruction::Extras, [ExtrasFunction::Clock as u8, 0], NOTHING)
+            }
+            Command::Memory => (0x80, Instruction::Extras, [ExtrasFunction::Memory as u8, 0], 256),
+            Command::StoredConfiguration => (0x80, Instruction::Extras, [ExtrasFunction::Configuration as u8, 0], 256),
+            Command::SecureLockAgreement { point } => {
+                w.raw(point);
+                (0x80, Instruction::Extras, [ExtrasFunction::SecureLock as u8, extras::P2_AGREEMENT], 256)
+            }
+            Command::SecureLock { operation, message } => {
+                w.raw(message);
+                (0x80, Instruction::Extras, [ExtrasFunction::SecureLock as u8, operation as u8], NOTHING)
             }
             Command::KeyDomainStatus { domain } => (0x80, Instruction::KeyDomain, [0, domain], 256),
             Command::ImportShare { domain, share } => {

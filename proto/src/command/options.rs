@@ -1,5 +1,7 @@
 //! Device options (specification part 1 §8).
 
+use super::DynamicOptions;
+
 /// The 16 option bits that INITIALIZE sets and SELECT reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Options(pub u16);
@@ -38,6 +40,20 @@ bits! {
 impl Options {
     /// The options after the transport PIN was changed.
     pub const fn without_transport_pin(self) -> Self {
-        Self(self.0 & !0x0002)
+        self.with(0x0002, false)
+    }
+
+    /// The options after the device was locked or unlocked.
+    pub const fn with_secure_lock(self, is_locked: bool) -> Self {
+        self.with(0x0400, is_locked)
+    }
+
+    /// The options after some were changed without INITIALIZE.
+    pub const fn with_dynamic(self, options: DynamicOptions) -> Self {
+        self.with(0x0100, options.press_to_confirm).with(0x0200, options.counts_every_key)
+    }
+
+    const fn with(self, bit: u16, is_set: bool) -> Self {
+        Self(if is_set { self.0 | bit } else { self.0 & !bit })
     }
 }

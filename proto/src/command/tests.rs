@@ -148,6 +148,23 @@ fn command() -> impl Strategy<Value = Command<'static>> {
         any::<u8>().prop_map(|key| Command::WrapKey { key: KeyId::new(key) }),
         (1..=255u8, option::of(bytes(1..600)))
             .prop_map(|(key, blob)| Command::UnwrapKey { key: KeyId::new(key), blob }),
+        proptest::sample::select(
+            &[Command::DynamicOptions, Command::Clock, Command::Memory, Command::StoredConfiguration,][..]
+        ),
+        any::<[bool; 2]>().prop_map(|[press_to_confirm, counts_every_key]| {
+            Command::SetDynamicOptions(DynamicOptions { press_to_confirm, counts_every_key })
+        }),
+        any::<u32>().prop_map(|seconds| Command::SetClock(Moment(seconds))),
+        any::<[u8; 32]>().prop_map(|half| {
+            let point: [u8; LOCK_POINT] = [&[4][..], &half, &half].concat().try_into().unwrap();
+            Command::SecureLockAgreement { point: Box::leak(Box::new(point)) }
+        }),
+        (proptest::sample::select(&LockOperation::ALL[..]), any::<[u8; LOCK_MESSAGE / 2]>()).prop_map(
+            |(operation, half)| {
+                let message: [u8; LOCK_MESSAGE] = [half, half].concat().try_into().unwrap();
+                Command::SecureLock { operation, message: Box::leak(Box::new(message)) }
+            }
+        ),
         any::<Option<u8>>().prop_map(|slot| Command::PublicKeyAuthenticationStatus { slot }),
     ]
 }
@@ -259,6 +276,25 @@ fn every_malformed_command_gets_its_status() {
         (0x52, 1, 0, &[], 0x6700),
         (0x52, 1, 0, &[255], 0x6A80),
         (0x52, 5, 0, &[], 0x6A86),
+        (0x64, 0x06, 1, &[1], 0x6A86),
+        (0x64, 0x06, 0, &[1, 1], 0x6700),
+        (0x64, 0x06, 0, &[8], 0x6A80),
+        (0x64, 0x06, 0, &[7], 0x9000),
+        (0x64, 0x0A, 1, &[], 0x6A86),
+        (0x64, 0x0A, 0, &[0; 7], 0x6700),
+        (0x64, 0x0A, 0, &[7, 0xE6, 13, 1, 0, 0, 0, 0], 0x6A80),
+        (0x64, 0x1B, 5, &[8], 0x6A86),
+        (0x64, 0x1B, 5, &[], 0x9000),
+        (0x64, 0x05, 7, &[1], 0x9000),
+        (0x64, 0x3A, 9, &[], 0x6700),
+        (0x64, 0x3A, 1, &[4; 64], 0x6700),
+        (0x64, 0x3A, 1, &[2; 65], 0x6700),
+        (0x64, 0x3A, 1, &[4; 65], 0x9000),
+        (0x64, 0x3A, 2, &[0; 47], 0x6700),
+        (0x64, 0x3A, 4, &[0; 48], 0x9000),
+        (0x64, 0x3A, 5, &[0; 48], 0x6A86),
+        (0x64, 0x4C, 0, &[], 0x6A86),
+        (0x64, 0xFB, 0, &[], 0x6A86),
         (0x72, 1, 0x91, &[], 0x6B00),
         (0x74, 1, 0x92, &[], 0x6B00),
         (0x74, 0, 0x93, &[1], 0x6A86),

@@ -3,7 +3,7 @@
 
 use ferrite_card::{
     Activity, Board, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind,
-    Presence, SecureBoot, UserPresence, Workspace,
+    Presence, Restart, SecureBoot, SecureBootError, UserPresence, Workspace,
 };
 use ferrite_crypto::Join;
 use ferrite_store::testing::SharedFlash;
@@ -22,11 +22,30 @@ pub struct TestPlatform {
     pub presence: Presence,
     pub asked: usize,
     pub broken_entropy: bool,
+    /// What confirmations were waited for, at most.
+    pub limits: Vec<Duration>,
+    /// What the indicator showed.
+    pub shown: Vec<Activity>,
+    pub millis: u64,
+    /// Restarts that were arranged, on a board that has them.
+    pub restarts: Option<Vec<Restart>>,
+    /// Slots for boot keys, and which were burnt.
+    pub boot_keys: (u8, Vec<(u8, bool)>),
 }
 
 impl TestPlatform {
     pub fn new(seed: u64) -> Self {
-        Self { state: seed | 1, presence: Presence::Confirmed, asked: 0, broken_entropy: false }
+        Self {
+            state: seed | 1,
+            presence: Presence::Confirmed,
+            asked: 0,
+            broken_entropy: false,
+            limits: Vec::new(),
+            shown: Vec::new(),
+            millis: 0,
+            restarts: None,
+            boot_keys: (0, Vec::new()),
+        }
     }
 }
 
@@ -44,13 +63,14 @@ impl Entropy for TestPlatform {
 
 impl Clock for TestPlatform {
     fn millis(&mut self) -> u64 {
-        0
+        self.millis
     }
 }
 
 impl UserPresence for TestPlatform {
-    fn confirm(&mut self, _: Duration) -> Presence {
+    fn confirm(&mut self, limit: Duration) -> Presence {
         self.asked += 1;
+        self.limits.push(limit);
         self.presence
     }
 }
@@ -68,12 +88,32 @@ impl Identity for TestPlatform {
 }
 
 impl Indicator for TestPlatform {
-    fn show(&mut self, _: Activity) {}
+    fn show(&mut self, activity: Activity) {
+        self.shown.push(activity);
+    }
 }
 
-impl Board for TestPlatform {}
+impl Board for TestPlatform {
+    fn has_led_pin(&self, pin: u8) -> bool {
+        pin < 30
+    }
+    fn can_restart(&self, _: Restart) -> bool {
+        self.restarts.is_some()
+    }
+    fn restart(&mut self, restart: Restart) {
+        self.restarts.as_mut().expect("a board that restarts").push(restart);
+    }
+}
 
-impl SecureBoot for TestPlatform {}
+impl SecureBoot for TestPlatform {
+    fn boot_key_slots(&self) -> u8 {
+        self.boot_keys.0
+    }
+    fn enable_secure_boot(&mut self, slot: u8, lock: bool) -> Result<(), SecureBootError> {
+        self.boot_keys.1.push((slot, lock));
+        Ok(())
+    }
+}
 
 impl Observer for TestPlatform {
     type Progress = ();
@@ -115,6 +155,14 @@ impl Device {
         let (mut device, flash) = Self::blank();
         device.ok(&initialize(&[0x00, 0x01], USER_PIN, SO_PIN));
         device.select();
+        (device, flash)
+    }
+
+    /// An initialised card with other random numbers.
+    pub fn with_seed(seed: u64) -> (Self, SharedFlash) {
+        let flash = SharedFlash::new(PAGES);
+        let mut device = Self::with(&flash, TestPlatform::new(seed));
+        device.ok(&initialize(&[0x00, 0x01], USER_PIN, SO_PIN));
         (device, flash)
     }
 
