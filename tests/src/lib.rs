@@ -4,6 +4,7 @@
 //! [`over_socket`] one in a process of its own that can be killed at any moment. [`client`] lets the client library talk to
 //! the first.
 //! [`bench`] is a workbench for real clients: a virtual device in pcscd's reader, and OpenSC's tools around it;
+//! [`tool`] runs `pico-hsm-tool` against a virtual device on a socket.
 //! [`signatures`] is what these sign and OpenSSL verifies.
 #![forbid(unsafe_code)]
 
@@ -16,5 +17,6 @@ pub mod script;
 pub mod signatures;
 mod sim;
 mod temp;
+pub mod tool;
 
 pub use temp::TempDir;

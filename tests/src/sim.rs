@@ -46,7 +46,12 @@ impl Drop for Sim {
 
 /// The simulator named by `FERRITE_SIM`, or the one beside this test, brought up to date by cargo.
 pub(crate) fn program() -> Result<PathBuf> {
-    if let Some(program) = env::var_os("FERRITE_SIM") {
+    built("FERRITE_SIM", "ferrite-sim", "ferrite-sim")
+}
+
+/// The program named by a variable of the environment, or the one beside this test, brought up to date by cargo.
+pub(crate) fn built(variable: &str, package: &str, name: &str) -> Result<PathBuf> {
+    if let Some(program) = env::var_os(variable) {
         return Ok(program.into());
     }
     let profile_dir = profile_dir()?;
@@ -57,12 +62,12 @@ pub(crate) fn program() -> Result<PathBuf> {
     };
     let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--quiet", "--package", "ferrite-sim", "--profile", profile, "--target-dir"])
+        .args(["build", "--quiet", "--package", package, "--profile", profile, "--target-dir"])
         .arg(target)
         .status()
         .context("cargo does not start")?;
-    ensure!(built.success(), "the simulator does not build");
-    Ok(profile_dir.join("ferrite-sim"))
+    ensure!(built.success(), "{package} does not build");
+    Ok(profile_dir.join(name))
 }
 
 /// Where cargo puts everything it builds.

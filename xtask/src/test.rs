@@ -47,12 +47,12 @@ pub(crate) fn end_to_end(consent: Consent) -> Result<()> {
     tests(&["-p", "ferrite-tests"])
 }
 
-/// What the end-to-end tests need: clients, Python's packages, and the simulator, which they start as a program.
+/// What the end-to-end tests need: clients, Python's packages, and the simulator and the tool, which they start as programs.
 fn prepare(consent: Consent) -> Result<()> {
     install::ensure(&CLIENTS, consent)?;
     install::ensure(&LIBPCSC, consent)?;
     python::prepare(consent)?;
-    run(cargo().args(["build", "-p", "ferrite-sim"]))
+    run(cargo().args(["build", "-p", "ferrite-sim", "-p", "ferrite-tool"]))
 }
 
 /// cargo-nextest where there is one, else cargo's own test runner, one test at a time because the virtual reader takes

@@ -20,6 +20,7 @@
 //! | [`discovery`] | finding the device that is meant |
 //! | [`hsm`] | [`Hsm`]: one method for each thing a device can be asked |
 //! | [`key_type`], [`public_key`] | kinds of keys and their names; public keys, PEM, signatures of certificates |
+//! | [`signature`] | signature schemes: asking the device for them, checking without it |
 //! | [`error`] | what happened, why, and what to do about it |
 //!
 //! Commands are encoded and answers decoded by `ferrite-proto`, as on the device. Secrets live in types that wipe
@@ -31,6 +32,7 @@ pub mod error;
 pub mod hsm;
 pub mod key_type;
 pub mod public_key;
+pub mod signature;
 pub mod transport;
 
 pub use discovery::{devices, open};
@@ -38,6 +40,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use hsm::{Hsm, Initialization, KeyAttributes};
 pub use key_type::KeyType;
 pub use public_key::PublicKey;
+pub use signature::Scheme;
 pub use transport::{AnyTransport, Transport};
 
 // What calls take and return.

@@ -204,6 +204,27 @@ impl PublicKey {
             .map_err(bad)
     }
 
+    /// Reads a public key or an X.509 certificate, in PEM or DER.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadInput`].
+    pub fn from_file(content: &[u8]) -> Result<Self> {
+        let from_pem = std::str::from_utf8(content).ok().and_then(|text| der::Document::from_pem(text.trim()).ok());
+        let (label, bytes) = match &from_pem {
+            Some((label, document)) => (*label, document.as_bytes()),
+            None => ("", content),
+        };
+        let of_certificate = || x509_public_key(bytes).ok().and_then(|info| Self::from_spki(&info).ok());
+        match label {
+            "" | "PUBLIC KEY" | "CERTIFICATE" => match (Self::from_spki(bytes), of_certificate()) {
+                (Ok(key), _) | (Err(_), Some(key)) => Ok(key),
+                (Err(error), None) => Err(error),
+            },
+            other => Err(Error::new(ErrorKind::BadInput, WHAT, format!("it is a {}", other.to_lowercase()))
+                .advise("Take a file with a PUBLIC KEY or CERTIFICATE in it.")),
+        }
+    }
+
     /// Reads SubjectPublicKeyInfo, in DER.
     ///
     /// # Errors

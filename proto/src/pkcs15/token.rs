@@ -15,12 +15,7 @@ pub const MANUFACTURER: &[u8] = b"Ferrite";
 /// EF.TokenInfo as it is until the owner writes another: version, serial, manufacturer, label, flags for a random
 /// generator and EID compliance.
 pub fn default_token_info(version: u8, serial: &[u8; 8], out: &mut [u8]) -> Result<usize, Full> {
-    tlv::Writer::new(out)
-        .nest(0x30, |w| {
-            w.put(0x02, &[version]).put(0x04, serial).put(0x0C, MANUFACTURER);
-            w.put(0x80, LABEL).put(0x03, &[0x04, 0x30]);
-        })
-        .finish()
+    TokenInfo { serial: Some(serial), manufacturer: Some(MANUFACTURER), label: Some(LABEL) }.write(version, out)
 }
 
 /// What EF.TokenInfo says, whoever wrote it. OpenSC leaves serial and manufacturer out.
@@ -45,5 +40,24 @@ impl<'a> TokenInfo<'a> {
         let label = reader.optional(tlv::Tag(0x80))?;
         tlv::find(reader.rest(), tlv::Tag(0x03)).ok_or(Malformed)?;
         Ok(Self { serial, manufacturer, label })
+    }
+
+    /// Writes EF.TokenInfo, with the flags for a random generator and EID compliance.
+    ///
+    /// # Errors
+    /// [`Full`].
+    pub fn write(&self, version: u8, out: &mut [u8]) -> Result<usize, Full> {
+        let fields = [(0x04, self.serial), (0x0C, self.manufacturer), (0x80, self.label)];
+        tlv::Writer::new(out)
+            .nest(0x30, |w| {
+                w.put(0x02, &[version]);
+                for (tag, value) in fields {
+                    if let Some(value) = value {
+                        w.put(tag, value);
+                    }
+                }
+                w.put(0x03, &[0x04, 0x30]);
+            })
+            .finish()
     }
 }

@@ -24,7 +24,7 @@ mod wallets;
 pub use ciphers::CipherRequest;
 pub use domains::{DomainState, DomainStatus};
 pub use keys::{KeyAttributes, NewKey};
-pub use objects::{CertificateObject, DataObject, KeyObject, Objects, Token};
+pub use objects::{CertificateKind, CertificateObject, DataObject, KeyObject, Objects, Token};
 pub use pins::{Initialization, PinState};
 
 use crate::error::{Error, ErrorKind, Result};

@@ -113,6 +113,32 @@ impl<T: Transport> Hsm<T> {
         })
     }
 
+    /// Gives the token another label. What else it says of itself stays.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotLoggedIn`]; [`ErrorKind::Usage`] for a label that is too long.
+    pub fn set_label(&mut self, label: &str) -> Result<()> {
+        const MAX: usize = 32;
+        if label.len() > MAX {
+            return Err(Error::new(ErrorKind::Usage, "label the token", "the label is too long")
+                .advise(format!("It may have {MAX} bytes.")));
+        }
+        let there = self.read_file_if_there(FileId::TOKEN_INFO)?.unwrap_or_default();
+        let known = TokenInfo::parse(&there).ok();
+        let serial = known.and_then(|known| known.serial);
+        let info = TokenInfo {
+            serial,
+            manufacturer: known.and_then(|known| known.manufacturer),
+            label: Some(label.as_bytes()),
+        };
+        let mut out = vec![0; there.len().saturating_add(MAX).saturating_add(16)];
+        // The version is 0, as OpenSC writes it.
+        let len = info.write(0, &mut out);
+        let len = len.map_err(|_| Error::new(ErrorKind::Usage, "label the token", "it is too long"))?;
+        out.truncate(len);
+        self.write_file(FileId::TOKEN_INFO, &out)
+    }
+
     /// The device's certificate, then its issuers', as the device keeps them; empty before it is initialised.
     ///
     /// # Errors

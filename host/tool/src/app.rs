@@ -1,0 +1,161 @@
+//! What every command needs: the device that is meant, its PINs, and somebody to ask.
+
+use crate::secret::{self, Secret, Source};
+use clap::Args;
+use ferrite_client::hsm::PinState;
+use ferrite_client::proto::command::PinReference;
+use ferrite_client::proto::fid::KeyId;
+use ferrite_client::{AnyTransport, Error, ErrorKind, Hsm, Result};
+use std::io::{self, BufRead, Write};
+
+/// A device behind any transport.
+pub(crate) type Device = Hsm<AnyTransport>;
+
+/// Why a command was not carried out that its user, asked, did not want.
+pub(crate) const DECLINED: &str = "you said no";
+
+/// Options of every command.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The device: its serial number, its reader's name or a part of it, or the path of a virtual device's socket
+    #[arg(long, global = true, env = "PICO_HSM_DEVICE", value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+    /// Print one JSON object instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Ask nothing: do what would need a confirmation
+    #[arg(short, long, global = true)]
+    pub(crate) yes: bool,
+    /// Where the user PIN is: prompt, env:NAME, file:PATH or fd:NUMBER [default: the variable PICO_HSM_PIN, else prompt]
+    #[arg(long, global = true, value_name = "SOURCE")]
+    pub(crate) pin: Option<Source>,
+}
+
+impl Global {
+    /// Opens the device that is meant. Nobody is logged in.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoDevice`], [`ErrorKind::Ambiguous`].
+    pub(crate) fn open(&self) -> Result<Device> {
+        Hsm::open(ferrite_client::open(self.device.as_deref()).map_err(|error| match error.kind() {
+            ErrorKind::NoDevice if self.device.is_none() => {
+                let advice = error.advice().map_or_else(String::new, |advice| format!("{advice}\n"));
+                error.advise(advice + "`pico-hsm-tool doctor` finds out more.")
+            }
+            _ => error,
+        })?)
+    }
+
+    /// Opens the device and logs the user in.
+    ///
+    /// # Errors
+    /// As [`Global::open`]; [`ErrorKind::WrongPin`], [`ErrorKind::PinBlocked`]. The state of the PIN is looked at first, so
+    /// that nobody is asked for a PIN in vain.
+    pub(crate) fn open_and_log_in(&self) -> Result<Device> {
+        let mut device = self.open()?;
+        self.log_in(&mut device)?;
+        Ok(device)
+    }
+
+    /// Logs the user in.
+    ///
+    /// # Errors
+    /// As [`Global::open_and_log_in`].
+    pub(crate) fn log_in(&self, device: &mut Device) -> Result<()> {
+        const WHAT: &str = "log in";
+        match device.pin_state(PinReference::User)? {
+            PinState::Blocked => {
+                return Err(Error::new(ErrorKind::PinBlocked, WHAT, "the user PIN is blocked")
+                    .advise("Unblock it with the SO-PIN: pico-hsm-tool pin unblock"));
+            }
+            PinState::Transport => {
+                return Err(Error::new(ErrorKind::Refused, WHAT, "the user PIN is a transport PIN")
+                    .advise("Change it first; then it is yours alone: pico-hsm-tool pin change"));
+            }
+            PinState::NotSet => {
+                return Err(Error::new(ErrorKind::NotFound, WHAT, "the device is not initialised")
+                    .advise("Initialise it first: pico-hsm-tool initialize"));
+            }
+            PinState::LoggedIn | PinState::Tries(_) => {}
+        }
+        device.login(&self.user_pin()?)
+    }
+
+    /// The user PIN, as it is now.
+    ///
+    /// # Errors
+    /// As [`secret::get`].
+    pub(crate) fn user_pin(&self) -> Result<Secret> {
+        secret::get(self.pin.as_ref(), "PICO_HSM_PIN", "--pin", "user PIN")
+    }
+
+    /// Asks before something that cannot be undone. `loss` are whole sentences that say what will be lost.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`]: the answer was no, or there is nobody to ask.
+    pub(crate) fn confirm(&self, what: &str, loss: &str) -> Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        if !secret::is_interactive() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                what.to_owned(),
+                "it needs a confirmation, and this is no terminal",
+            )
+            .advise(format!("{loss}\nIf that is what you want, add --yes.")));
+        }
+        if ask(&format!("{loss}\nType yes to go on"))?.eq_ignore_ascii_case("yes") {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Usage, what.to_owned(), DECLINED))
+    }
+
+    /// Finds the key that is meant, by number or label.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Ambiguous`].
+    pub(crate) fn find_key(&self, device: &mut Device, name: &str) -> Result<KeyId> {
+        let what = || format!("find key {name:?}");
+        if let Some(number) = key_number(name) {
+            return if number == 0 {
+                Err(Error::new(ErrorKind::Usage, what(), "key 0 is the device's own; nobody else uses it"))
+            } else {
+                Ok(KeyId::new(number))
+            };
+        }
+        let keys = device.objects()?.keys;
+        let fitting: Vec<_> = keys.iter().filter(|key| key.label == name).collect();
+        match fitting.as_slice() {
+            [key] => Ok(key.id),
+            [] => Err(Error::new(ErrorKind::NotFound, what(), "no key has this label")
+                .advise("List the keys: pico-hsm-tool key list")),
+            several => {
+                let numbers: Vec<_> = several.iter().map(|key| key.id.value().to_string()).collect();
+                Err(Error::new(ErrorKind::Ambiguous, what(), "several keys have this label")
+                    .advise(format!("Name one by its number: {}", numbers.join(", "))))
+            }
+        }
+    }
+}
+
+/// A key's number: decimal, or hexadecimal after `0x`.
+fn key_number(text: &str) -> Option<u8> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u8::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// Asks a question on the terminal; the answer is a line without its blanks at both ends.
+///
+/// # Errors
+/// [`ErrorKind::Io`].
+pub(crate) fn ask(question: &str) -> Result<String> {
+    let failed = |error: io::Error| Error::new(ErrorKind::Io, "ask on the terminal", error.to_string());
+    let mut terminal = io::stderr().lock();
+    write!(terminal, "{question}: ").and_then(|()| terminal.flush()).map_err(failed)?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
+    Ok(answer.trim().to_owned())
+}

@@ -1,0 +1,69 @@
+//! The command line.
+
+use crate::app::Global;
+use crate::report::Report;
+use crate::{decrypt, doctor, initialize, keys, list, pins, random, shell, sign, status};
+use clap::{Parser, Subcommand};
+use ferrite_client::Result;
+
+/// Everything a Ferrite HSM, or another SmartCard-HSM, can do.
+///
+/// With one device nothing need be said about which; else name it with --device. PINs are asked for, or come from a file,
+/// the environment or a file descriptor; never write them on the command line.
+#[derive(Parser)]
+#[command(name = "pico-hsm-tool", version)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    List(list::Arguments),
+    #[command(visible_alias = "info")]
+    Status(status::Arguments),
+    Doctor(doctor::Arguments),
+    #[command(visible_aliases = ["initialise", "init"])]
+    Initialize(initialize::Arguments),
+    #[command(subcommand)]
+    Pin(pins::PinCommand),
+    #[command(subcommand)]
+    SoPin(pins::SoPinCommand),
+    #[command(subcommand)]
+    Key(keys::Command),
+    Sign(sign::Sign),
+    Verify(sign::Verify),
+    Decrypt(decrypt::Decrypt),
+    Agree(decrypt::Agree),
+    Random(random::Arguments),
+    Completions(shell::Completions),
+    Man(shell::Man),
+}
+
+impl Cli {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Whatever goes wrong.
+    pub(crate) fn run(self) -> Result<Report> {
+        let global = &self.global;
+        match self.command {
+            Command::List(arguments) => arguments.run(global),
+            Command::Status(arguments) => arguments.run(global),
+            Command::Doctor(arguments) => arguments.run(global),
+            Command::Initialize(arguments) => arguments.run(global),
+            Command::Pin(command) => command.run(global),
+            Command::SoPin(command) => command.run(global),
+            Command::Key(command) => command.run(global),
+            Command::Sign(arguments) => arguments.run(global),
+            Command::Verify(arguments) => arguments.run(global),
+            Command::Decrypt(arguments) => arguments.run(global),
+            Command::Agree(arguments) => arguments.run(global),
+            Command::Random(arguments) => arguments.run(global),
+            Command::Completions(arguments) => arguments.run(),
+            Command::Man(arguments) => arguments.run(),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! `doctor`: finds out why a device is not found, and mends what it can.
+
+mod machine;
+
+use crate::app::Global;
+use crate::report::Report;
+use clap::Args;
+use ferrite_client::{Error, ErrorKind, Result};
+use machine::{Machine, UsbDevice};
+use serde_json::json;
+use std::fmt::Write as _;
+
+/// Find out why a device is not found
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Mend what can be mended, after asking
+    #[arg(long)]
+    fix: bool,
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// What was looked at.
+    check: &'static str,
+    verdict: Verdict,
+    /// What was found.
+    detail: String,
+    /// How to mend it by hand.
+    advice: String,
+    remedy: Option<Remedy>,
+}
+
+/// What a check says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Good,
+    Bad,
+    /// Cannot be known, or does not matter here.
+    Open,
+}
+
+/// What this program can do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// Install the smart-card service.
+    Install,
+    /// Start it.
+    Start,
+    /// Tell its driver about a device, and start it anew.
+    AddToDriver(UsbDevice),
+    /// Let everybody on this machine talk to it.
+    Permit,
+}
+
+impl Finding {
+    fn new(check: &'static str, verdict: Verdict, detail: impl Into<String>) -> Self {
+        Self { check, verdict, detail: detail.into(), advice: String::new(), remedy: None }
+    }
+
+    fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = advice.into();
+        self
+    }
+
+    fn remedy(mut self, remedy: Remedy) -> Self {
+        self.remedy = Some(remedy);
+        self
+    }
+}
+
+impl Arguments {
+    /// Looks at everything, in the order in which it must be there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoDevice`] if something is amiss that keeps devices from being found.
+    pub(crate) fn run(&self, global: &Global) -> Result<Report> {
+        let machine = Machine::this();
+        let mut findings = examine(&machine);
+        if self.fix {
+            let mut has_mended = false;
+            for remedy in findings.iter().filter_map(|finding| finding.remedy.as_ref()) {
+                let plan = machine.plan(remedy);
+                global.confirm("mend it", &format!("This will be done: {plan}"))?;
+                machine.mend(remedy)?;
+                has_mended = true;
+            }
+            if has_mended {
+                findings = examine(&machine);
+            }
+        }
+        let is_well = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
+        let text = describe(&findings);
+        if !is_well && !global.json {
+            let why = "something is amiss";
+            let advice = if findings.iter().any(|finding| finding.remedy.is_some()) && !self.fix {
+                "\n`pico-hsm-tool doctor --fix` mends what it can."
+            } else {
+                ""
+            };
+            return Err(Error::new(ErrorKind::NoDevice, "find a device", why)
+                .advise(format!("{text}{advice}").trim_end().to_owned()));
+        }
+        let objects: Vec<_> = findings
+            .iter()
+            .map(|finding| {
+                let verdict = match finding.verdict {
+                    Verdict::Good => "good",
+                    Verdict::Bad => "bad",
+                    Verdict::Open => "open",
+                };
+                json!({
+                    "check": finding.check, "verdict": verdict, "detail": finding.detail, "advice": finding.advice,
+                    "can_mend": finding.remedy.is_some(),
+                })
+            })
+            .collect();
+        Ok(Report::new(json!({ "well": is_well, "checks": objects }), text))
+    }
+}
+
+fn describe(findings: &[Finding]) -> String {
+    findings.iter().fold(String::new(), |mut text, finding| {
+        let sign = match finding.verdict {
+            Verdict::Good => "good",
+            Verdict::Bad => "BAD ",
+            Verdict::Open => "-   ",
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{sign}  {}: {}", finding.check, finding.detail);
+        for line in finding.advice.lines() {
+            let _ = writeln!(text, "      {line}");
+        }
+        text
+    })
+}
+
+/// Everything that must be there, one after the other.
+fn examine(machine: &Machine) -> Vec<Finding> {
+    let usb = machine.usb_devices();
+    let mut findings = vec![service_installed(machine), usb_found(&usb)];
+    findings.extend(usb.iter().map(|device| driver_knows(machine, device)));
+    findings.extend(service_answers(machine));
+    findings
+}
+
+fn service_installed(machine: &Machine) -> Finding {
+    const CHECK: &str = "smart-card service";
+    match machine.program("pcscd") {
+        Some(path) => Finding::new(CHECK, Verdict::Good, format!("installed, {}", path.display())),
+        None => Finding::new(CHECK, Verdict::Bad, "pcscd is not installed")
+            .advise("Install it: apt-get install pcscd libccid (or what your system calls it)")
+            .remedy(Remedy::Install),
+    }
+}
+
+fn usb_found(devices: &[UsbDevice]) -> Finding {
+    const CHECK: &str = "USB";
+    match devices {
+        [] => Finding::new(CHECK, Verdict::Open, "no HSM is plugged in; virtual devices need none"),
+        devices => {
+            let list: Vec<_> = devices.iter().map(ToString::to_string).collect();
+            Finding::new(CHECK, Verdict::Good, list.join(", "))
+        }
+    }
+}
+
+fn driver_knows(machine: &Machine, device: &UsbDevice) -> Finding {
+    const CHECK: &str = "CCID driver";
+    match machine.driver_list() {
+        None => Finding::new(CHECK, Verdict::Bad, "the driver for USB smart-card readers is not installed")
+            .advise("Install it: apt-get install libccid")
+            .remedy(Remedy::Install),
+        Some(list) if list.contains(device.vendor, device.product) => {
+            Finding::new(CHECK, Verdict::Good, format!("knows {device}"))
+        }
+        Some(list) => Finding::new(CHECK, Verdict::Bad, format!("does not know {device}"))
+            .advise(format!(
+                "Its list is {}: add the identifiers to ifdVendorID, ifdProductID and ifdFriendlyName, and start pcscd anew.",
+                list.path.display()
+            ))
+            .remedy(Remedy::AddToDriver(device.clone())),
+    }
+}
+
+fn service_answers(machine: &Machine) -> Vec<Finding> {
+    const CHECK: &str = "connection";
+    if machine.program("pcscd").is_none() {
+        return vec![Finding::new(CHECK, Verdict::Open, "not tried without the service")];
+    }
+    match machine.readers() {
+        Ok(readers) if readers.is_empty() => {
+            vec![
+                Finding::new(CHECK, Verdict::Good, "the service answers"),
+                Finding::new("readers", Verdict::Bad, "the service knows no reader")
+                    .advise("Plug the device in, or start a virtual one: ferrite-sim"),
+            ]
+        }
+        Ok(readers) => {
+            let mut findings = vec![Finding::new(CHECK, Verdict::Good, "the service answers")];
+            findings.extend(readers.iter().map(|(name, has_hsm)| {
+                let (verdict, detail) =
+                    if *has_hsm { (Verdict::Good, "an HSM is in it") } else { (Verdict::Open, "no HSM is in it") };
+                Finding::new("reader", verdict, format!("{name}: {detail}"))
+            }));
+            if !readers.iter().any(|(_, has_hsm)| *has_hsm) {
+                findings.push(
+                    Finding::new("HSM", Verdict::Bad, "no reader has an HSM in it")
+                        .advise("Plug the device in, or start a virtual one: ferrite-sim"),
+                );
+            }
+            findings
+        }
+        Err(machine::NoService::Stopped) => {
+            vec![
+                Finding::new(CHECK, Verdict::Bad, "the service is installed and does not run")
+                    .advise("Start it: systemctl enable --now pcscd.socket")
+                    .remedy(Remedy::Start),
+            ]
+        }
+        Err(machine::NoService::Forbidden) => {
+            vec![
+                Finding::new(CHECK, Verdict::Bad, "the service runs and does not let you in")
+                    .advise("Its rules (polkit) let only users at the screen talk to it. Over SSH, add a rule for your user.")
+                    .remedy(Remedy::Permit),
+            ]
+        }
+        Err(machine::NoService::Other(why)) => {
+            vec![Finding::new(CHECK, Verdict::Bad, why).advise("Look at its log: journalctl -u pcscd")]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

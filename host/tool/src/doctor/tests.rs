@@ -1,0 +1,83 @@
+//! The doctor on machines made of a few files.
+
+use super::machine::{Machine, UsbDevice};
+use super::*;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A directory that goes away with the test.
+struct Root(PathBuf);
+
+impl Root {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("pico-hsm-tool-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a directory");
+        Self(path)
+    }
+
+    fn file(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).expect("a directory");
+        fs::write(path, text).expect("a file");
+    }
+
+    fn device(&self, at: &str, vendor: &str, product: &str, maker: &str) {
+        for (name, text) in [("idVendor", vendor), ("idProduct", product), ("manufacturer", maker), ("product", "HSM")]
+        {
+            self.file(&format!("sys/bus/usb/devices/{at}/{name}"), &format!("{text}\n"));
+        }
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+const LIST: &str = "<plist><dict>
+<key>ifdVendorID</key>\n<array>\n<string>0x20A0</string>\n<string>0x1050</string>\n</array>
+<key>ifdProductID</key>\n<array>\n<string>0x4230</string>\n<string>0x0407</string>\n</array>
+<key>ifdFriendlyName</key>\n<array>\n<string>Nitrokey</string>\n<string>Yubico</string>\n</array>
+</dict></plist>";
+const LIST_PATH: &str = "usr/lib/pcsc/drivers/ifd-ccid.bundle/Contents/Info.plist";
+
+#[test]
+fn a_missing_service_is_found_and_can_be_mended() {
+    let root = Root::new("bare");
+    let findings = examine(&Machine::at(&root.0));
+    assert_eq!(findings[0].verdict, Verdict::Bad);
+    assert_eq!(findings[0].remedy, Some(Remedy::Install));
+    assert!(findings[0].detail.contains("pcscd is not installed"));
+}
+
+#[test]
+fn a_device_that_the_driver_does_not_list_is_found_and_added() {
+    let root = Root::new("unlisted");
+    root.file("usr/sbin/pcscd", "");
+    root.file(LIST_PATH, LIST);
+    root.device("1-1", "2e8a", "10fd", "Ferrite");
+    root.device("1-2", "1234", "0001", "Somebody");
+    let machine = Machine::at(&root.0);
+    let ours = UsbDevice { vendor: 0x2E8A, product: 0x10FD, name: "HSM".into() };
+    assert_eq!(machine.usb_devices(), std::slice::from_ref(&ours));
+    let finding = driver_knows(&machine, &ours);
+    assert_eq!((finding.verdict, finding.remedy), (Verdict::Bad, Some(Remedy::AddToDriver(ours.clone()))));
+
+    machine.add_to_driver(&ours).expect("the list is there");
+    assert_eq!(driver_knows(&machine, &ours).verdict, Verdict::Good);
+    // What was there before is still there, pair by pair.
+    let list = machine.driver_list().expect("a list");
+    assert!(list.contains(0x20A0, 0x4230) && list.contains(0x1050, 0x0407) && !list.contains(0x20A0, 0x0407));
+    let kept = fs::read_to_string(root.0.join(LIST_PATH).with_extension("plist.before-pico-hsm-tool"));
+    assert_eq!(kept.expect("a copy"), LIST);
+}
+
+#[test]
+fn a_device_of_another_maker_counts_by_its_identifiers() {
+    let root = Root::new("identifiers");
+    root.device("1-1", "feff", "fcfd", "Clone Ltd");
+    assert_eq!(Machine::at(&root.0).usb_devices().len(), 1);
+    let finding = driver_knows(&Machine::at(&root.0), &Machine::at(&root.0).usb_devices()[0]);
+    assert_eq!((finding.verdict, finding.remedy), (Verdict::Bad, Some(Remedy::Install)));
+}

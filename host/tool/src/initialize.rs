@@ -1,0 +1,194 @@
+//! `initialize`: everything is deleted, and the device gets its PINs.
+
+use crate::app::{Device, Global, ask};
+use crate::progress::during;
+use crate::report::Report;
+use crate::secret::{self, Secret, Source};
+use crate::status::{option_names, tolerate};
+use clap::Args;
+use ferrite_client::hsm::PinState;
+use ferrite_client::proto::command::{Options, PinReference, PublicKeyAuthentication};
+use ferrite_client::{Error, ErrorKind, Initialization, Result};
+use serde_json::json;
+
+const WHAT: &str = "initialise the device";
+
+/// Initialise the device: DELETE EVERYTHING on it and set its PINs
+///
+/// A blank device takes any SO-PIN. An initialised one wants its current SO-PIN, which stays; a wrong one costs a try.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Where the SO-PIN is: prompt, env:NAME, file:PATH or fd:NUMBER [default: the variable PICO_HSM_SO_PIN, else prompt]
+    #[arg(long, value_name = "SOURCE")]
+    so_pin: Option<Source>,
+    /// Name of the token [default: the device keeps its own]
+    #[arg(long)]
+    label: Option<String>,
+    /// DKEK shares that will make the key that wraps keys; with 0, a key that nobody knows. Without this, keys never leave
+    #[arg(long, value_name = "COUNT", conflicts_with = "key_domains")]
+    dkek_shares: Option<u8>,
+    /// Number of key domains, which are set up later
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u8).range(1..=16))]
+    key_domains: Option<u8>,
+    /// Public-key authentication: how many of how many registered keys log in, as in 2/3
+    #[arg(long, value_name = "NEEDED/TOTAL", value_parser = parse_pka)]
+    pka: Option<PublicKeyAuthentication>,
+    /// Wrong user PINs before it is blocked
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=15))]
+    retries: u8,
+    /// The SO-PIN cannot unblock the user PIN
+    #[arg(long)]
+    no_unblock: bool,
+    /// The SO-PIN unblocks the user PIN but sets no new one
+    #[arg(long)]
+    unblock_sets_no_pin: bool,
+    /// The user PIN is a transport PIN: it must be changed before anything else
+    #[arg(long)]
+    transport_pin: bool,
+    /// Allow session PINs
+    #[arg(long)]
+    session_pin: bool,
+    /// With public-key authentication: need the user PIN too
+    #[arg(long, requires = "pka")]
+    pin_and_pka: bool,
+    /// With public-key authentication: registered keys may be replaced
+    #[arg(long, requires = "pka")]
+    replaceable_public_keys: bool,
+    /// Every use of a key waits for the device's button
+    #[arg(long)]
+    press_to_confirm: bool,
+    /// Every new key gets a use counter
+    #[arg(long)]
+    count_every_key: bool,
+}
+
+fn parse_pka(text: &str) -> std::result::Result<PublicKeyAuthentication, String> {
+    let parts = text.split_once('/').and_then(|(required, total)| Some((required.parse().ok()?, total.parse().ok()?)));
+    match parts {
+        Some((required, total)) if required >= 1 && required <= total => {
+            Ok(PublicKeyAuthentication { total, required })
+        }
+        _ => Err("say how many of how many, as in 2/3".into()),
+    }
+}
+
+impl Arguments {
+    /// Initialises the device.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongPin`], [`ErrorKind::PinBlocked`] about the SO-PIN; [`ErrorKind::Usage`].
+    pub(crate) fn run(mut self, global: &Global) -> Result<Report> {
+        let mut device = global.open()?;
+        let is_blank = device.pin_state(PinReference::User)? == PinState::NotSet;
+        let serial = device.token()?.serial;
+        if !is_blank {
+            global.confirm(WHAT, &loss(&mut device, &serial)?)?;
+        }
+        if secret::is_interactive() && !global.yes {
+            self.ask_what_was_not_said()?;
+        }
+        let so_pin_name = if is_blank { "SO-PIN (8 to 16 characters)" } else { "SO-PIN, as it is now" };
+        let get = if is_blank { secret::get_new } else { secret::get };
+        let typed = get(self.so_pin.as_ref(), "PICO_HSM_SO_PIN", "--so-pin", so_pin_name)?;
+        let so_pin = secret::so_pin(&typed);
+        let is_hex = so_pin.len() != typed.len();
+        let pin_name = "new user PIN (6 to 16 characters)";
+        let pin = secret::get_new(global.pin.as_ref(), "PICO_HSM_PIN", "--pin", pin_name)?;
+        check_length("user PIN", &pin, 6)?;
+        check_length("SO-PIN", &so_pin, 8)?;
+
+        let with = Initialization {
+            options: self.options(),
+            user_pin: &pin,
+            so_pin: &so_pin,
+            retries: Some(self.retries),
+            dkek_shares: self.dkek_shares,
+            key_domains: self.key_domains,
+            pka: self.pka,
+        };
+        during("Initialising", || device.initialize(&with))?;
+        if let Some(label) = &self.label {
+            if self.transport_pin || self.pka.is_some() {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    "write the label",
+                    "the device is initialised, but nobody can log in yet",
+                )
+                .advise("Write it later, once the PIN is changed or the keys are registered: pico-hsm-tool label"));
+            }
+            device.login(&pin)?;
+            device.set_label(label)?;
+        }
+        let token = device.token()?;
+        let json = json!({
+            "serial": token.serial,
+            "label": token.label,
+            "so_pin_read_as": if is_hex { "hexadecimal" } else { "text" },
+            "options": option_names(device.application().options),
+        });
+        let mut text = format!("The device {} is initialised.\n", token.serial);
+        if is_hex {
+            text.push_str("The SO-PIN was read as hexadecimal digits, as OpenSC has it.\n");
+        }
+        text.push_str(match (self.dkek_shares, self.key_domains, tolerate(device.domains())?.is_some()) {
+            (Some(0), ..) | (None, None, _) => "Keys cannot leave it: there will be no backups.\n",
+            (Some(_), ..) => "Next: import the DKEK shares, then make keys (pico-hsm-tool dkek --help).\n",
+            (None, Some(_), _) => "Next: set its key domains up (pico-hsm-tool domain --help).\n",
+        });
+        Ok(Report::new(json, text))
+    }
+
+    fn options(&self) -> Options {
+        let bits = [
+            (!self.no_unblock, 0x0001),
+            (self.transport_pin, 0x0002),
+            (self.session_pin, 0x0004),
+            (self.replaceable_public_keys, 0x0008),
+            (self.pin_and_pka, 0x0010),
+            (self.unblock_sets_no_pin, 0x0020),
+            (self.press_to_confirm, 0x0100),
+            (self.count_every_key, 0x0200),
+        ];
+        Options(bits.into_iter().filter_map(|(is_on, bit)| is_on.then_some(bit)).fold(0, |all, bit| all | bit))
+    }
+
+    /// On a terminal, the two things that cannot be changed later are asked for if they were not said.
+    fn ask_what_was_not_said(&mut self) -> Result<()> {
+        if self.label.is_none() {
+            self.label = Some(ask("Name of the token (empty: keep the device's)")?).filter(|label| !label.is_empty());
+        }
+        if self.dkek_shares.is_none() && self.key_domains.is_none() {
+            let answer = ask(
+                "Shall keys be backed up? They leave the device encrypted under a DKEK, which is made of shares that you\n\
+                 keep. Number of shares, 1 to 16 (empty: no backups, keys never leave)",
+            )?;
+            if !answer.is_empty() {
+                let count = answer.parse().ok().filter(|count| (1..=16).contains(count));
+                self.dkek_shares = Some(count.ok_or_else(|| {
+                    Error::new(ErrorKind::Usage, WHAT, "the number of shares is no number from 1 to 16")
+                })?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_length(name: &str, pin: &Secret, least: usize) -> Result<()> {
+    if (least..=16).contains(&pin.len()) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, WHAT, format!("the {name} has {} characters", pin.len()))
+        .advise(format!("It must have {least} to 16.")))
+}
+
+/// What initialising this device deletes.
+fn loss(device: &mut Device, serial: &str) -> Result<String> {
+    let objects = device.objects()?;
+    Ok(format!(
+        "Everything on the device {serial} will be deleted, for good: {} keys, {} certificates, {} data objects, its key\n\
+         domains and registered public keys. Only what was backed up can come back.",
+        objects.keys.len(),
+        objects.certificates.len(),
+        objects.data.len(),
+    ))
+}

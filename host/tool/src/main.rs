@@ -1,0 +1,60 @@
+//! `pico-hsm-tool`: everything a device can do, from the command line.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`] | the command line, and which module runs which command |
+//! | [`app`] | what every command needs: the device, PINs, questions |
+//! | [`report`], [`exit`] | what a command says, for people and for programs; how it ends |
+//! | [`secret`] | PINs and passwords: where they come from |
+//! | [`bytes`], [`progress`] | input and output of bytes; something to look at while it takes long |
+//! | the others | one family of commands each |
+#![forbid(unsafe_code)]
+
+mod app;
+mod bytes;
+mod cli;
+mod decrypt;
+mod doctor;
+mod exit;
+mod initialize;
+mod keys;
+mod list;
+mod pins;
+mod progress;
+mod random;
+mod report;
+mod secret;
+mod shell;
+mod sign;
+mod ssh;
+mod status;
+
+use clap::error::ErrorKind as ClapErrorKind;
+use clap::{CommandFactory as _, Parser as _};
+use cli::Cli;
+use exit::Exit;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            if error.kind() == ClapErrorKind::MissingSubcommand && std::env::args_os().len() == 1 {
+                let _ = Cli::command().print_help();
+                return Exit::Usage.into();
+            }
+            let is_help = matches!(error.kind(), ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion);
+            // Nobody is there to be told that the terminal is gone.
+            let _ = error.print();
+            return if is_help { Exit::Success } else { Exit::Usage }.into();
+        }
+    };
+    let json = cli.global.json;
+    match cli.run().and_then(|report| report.print(json)) {
+        Ok(()) => Exit::Success.into(),
+        Err(error) => {
+            report::print_error(&error, json);
+            Exit::of(&error).into()
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! What a command says: lines for a person, or one JSON object for a program, or bytes.
+
+use crate::exit::{self, Exit};
+use ferrite_client::{Error, ErrorKind, Result};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use zeroize::Zeroizing;
+
+/// What a command has to say when it succeeded.
+#[derive(Default)]
+pub(crate) struct Report {
+    text: Zeroizing<String>,
+    json: Value,
+    bytes: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl Report {
+    /// A report: what `--json` prints, and the text that a person reads instead.
+    pub(crate) fn new(json: Value, text: impl Into<String>) -> Self {
+        Self { text: Zeroizing::new(text.into()), json, bytes: None }
+    }
+
+    /// One line, and what `--json` prints instead.
+    pub(crate) fn line(json: Value, line: impl Into<String>) -> Self {
+        let mut line = line.into();
+        line.push('\n');
+        Self::new(json, line)
+    }
+
+    /// Bytes, which go to standard output as they are, and what `--json` prints instead.
+    pub(crate) fn bytes(json: Value, bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self { text: Zeroizing::default(), json, bytes: Some(bytes) }
+    }
+
+    /// A table with a headline, or the text that stands for an empty one.
+    pub(crate) fn table(json: Value, head: &[&str], rows: &[Vec<String>], empty: &str) -> Self {
+        if rows.is_empty() { Self::line(json, empty) } else { Self::new(json, table(head, rows)) }
+    }
+
+    /// Prints it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`].
+    pub(crate) fn print(self, as_json: bool) -> Result<()> {
+        let mut out = io::stdout().lock();
+        let written = if as_json {
+            writeln!(out, "{:#}", self.json)
+        } else if let Some(bytes) = &self.bytes {
+            out.write_all(bytes)
+        } else {
+            out.write_all(self.text.as_bytes())
+        };
+        match written.and_then(|()| out.flush()) {
+            // Whoever reads has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result.map_err(|error| Error::new(ErrorKind::Io, "write to standard output", error.to_string())),
+        }
+    }
+}
+
+/// Prints a failure on standard error.
+pub(crate) fn print_error(error: &Error, as_json: bool) {
+    if !as_json {
+        // Standard error is all there is to complain to.
+        let _ = writeln!(io::stderr(), "pico-hsm-tool: {error:#}");
+        return;
+    }
+    let mut object = json!({
+        "kind": exit::word(error.kind()),
+        "message": format!("cannot {}: {}", error.what(), error.why()),
+        "exit_code": Exit::of(error) as u8,
+    });
+    if let Some(advice) = error.advice() {
+        object["advice"] = advice.into();
+    }
+    if let Some(status) = error.status() {
+        object["status"] = format!("{:04X}", status.value()).into();
+        object["status_text"] = status.describe().into();
+    }
+    if let ErrorKind::WrongPin { tries_left } = error.kind() {
+        object["tries_left"] = tries_left.into();
+    }
+    let _ = writeln!(io::stderr(), "{:#}", json!({ "error": object }));
+}
+
+/// Columns as wide as their widest cell.
+fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain(head.get(column).map(|cell| cell.chars().count())).max().unwrap_or_default()
+    };
+    let widths: Vec<_> = (0..head.len()).map(width).collect();
+    let mut text = String::new();
+    let mut put = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut line = String::new();
+        for (cell, width) in cells.zip(&widths) {
+            // Writing to a string cannot fail.
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    };
+    put(&mut head.iter().copied());
+    rows.iter().for_each(|row| put(&mut row.iter().map(String::as_str)));
+    text
+}
+
+/// Pairs of a name and a value, one a line.
+pub(crate) fn pairs(pairs: &[(&str, String)]) -> String {
+    let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default().saturating_add(1);
+    pairs.iter().fold(String::new(), |mut text, (name, value)| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{:width$}  {value}", format!("{name}:"));
+        text
+    })
+}
