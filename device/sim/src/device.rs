@@ -1,20 +1,24 @@
 //! The card in a thread of its own, and the interfaces that talk to it in turn.
 
-use crate::platform::{Candidates, HostPlatform, PresencePolicy};
+use crate::flash::FileFlash;
+use crate::platform::{Cancellation, Candidates, HostPlatform, PresencePolicy};
 use crate::state::{StateDir, StateError};
 use crate::trace;
 use ferrite_card::{Card, CommandBuffer, Workspace};
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// Stack of the card's thread, in bytes: far more than a chip has, because unoptimised code wants it.
 const STACK: usize = 16 << 20;
+
+/// How often a host that waits for an answer is asked whether it still does.
+const POLL: Duration = Duration::from_millis(20);
 
 /// How a virtual device behaves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -114,10 +118,28 @@ impl Interface {
     /// # Errors
     /// The device is gone.
     pub fn transmit(&self, apdu: &[u8]) -> Result<Vec<u8>, Stopped> {
+        self.transmit_while(apdu, || true)
+    }
+
+    /// Does the same for a host that may stop waiting: `waits` is asked again and again until the answer is there. Once it
+    /// says no, the device no longer waits for its user either; an answer comes all the same.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub fn transmit_while(&self, apdu: &[u8], mut waits: impl FnMut() -> bool) -> Result<Vec<u8>, Stopped> {
         let (answer, answers) = mpsc::channel();
-        let request = Request::Transmit { interface: self.id, apdu: Zeroizing::new(apdu.to_vec()), answer };
+        let (interface, apdu) = (self.id, Zeroizing::new(apdu.to_vec()));
+        let cancellation = Cancellation::default();
+        let request = Request::Transmit { interface, apdu, cancellation: cancellation.clone(), answer };
         self.requests.send(request).map_err(|_| Stopped)?;
-        answers.recv().map_err(|_| Stopped)
+        loop {
+            match answers.recv_timeout(POLL) {
+                Ok(answer) => return Ok(answer),
+                Err(RecvTimeoutError::Timeout) if waits() => {}
+                Err(RecvTimeoutError::Timeout) => cancellation.cancel(),
+                Err(RecvTimeoutError::Disconnected) => return Err(Stopped),
+            }
+        }
     }
 
     /// Closes the session of this interface, if it has one. Does not wait; a later command comes later.
@@ -137,33 +159,62 @@ impl Drop for Interface {
 }
 
 enum Request {
-    Transmit { interface: u64, apdu: Zeroizing<Vec<u8>>, answer: Sender<Vec<u8>> },
+    Transmit { interface: u64, apdu: Zeroizing<Vec<u8>>, cancellation: Cancellation, answer: Sender<Vec<u8>> },
     Reset { interface: u64 },
     Stop,
 }
 
 fn run(state: StateDir, options: Options, candidates: Candidates, inbox: &Receiver<Request>) {
     let StateDir { flash, key, lock: _lock } = state;
-    let mut workspace = Box::new(Workspace::new());
     let mut command = Box::new(CommandBuffer::new());
-    let platform = HostPlatform::new(key, options.presence, options.log, candidates);
-    let mut card = Card::new(platform, flash, &mut workspace);
+    let mut platform = HostPlatform::new(key, options.presence, options.log, candidates);
+    loop {
+        let Ok(flash) = flash.try_clone() else { return };
+        let mut workspace = Box::new(Workspace::new());
+        let mut card = Card::new(platform, flash, &mut workspace);
+        let end = serve(&mut card, &mut command, options.log, inbox);
+        card.reset();
+        match end {
+            End::Restart => platform = card.into_platform(),
+            End::Stop => return,
+        }
+    }
+}
+
+/// Why a card is no longer served.
+enum End {
+    /// It starts again.
+    Restart,
+    /// The device goes out of service.
+    Stop,
+}
+
+fn serve(
+    card: &mut Card<'_, HostPlatform, FileFlash>,
+    command: &mut CommandBuffer,
+    log: bool,
+    inbox: &Receiver<Request>,
+) -> End {
     // The interface that has the session.
     let mut owner = None;
     while let Ok(request) = inbox.recv() {
         match request {
-            Request::Transmit { interface, apdu, answer } => {
+            Request::Transmit { interface, apdu, cancellation, answer } => {
                 if owner.replace(interface).is_some_and(|owner| owner != interface) {
                     card.reset();
                 }
                 let start = Instant::now();
+                card.platform().begin(cancellation);
                 command.load(&apdu);
-                let response = card.transmit(&mut command);
-                if options.log {
+                let response = card.transmit(command);
+                if log {
                     eprintln!("{}", trace::line(&apdu, response, start.elapsed()));
                 }
                 // Whoever asked may be gone by now.
                 let _ = answer.send(response.to_vec());
+                if card.platform().takes_restart() {
+                    return End::Restart;
+                }
             }
             // The session of any other interface has ended when this one's began.
             Request::Reset { interface } if owner == Some(interface) => card.reset(),
@@ -171,5 +222,5 @@ fn run(state: StateDir, options: Options, candidates: Candidates, inbox: &Receiv
             Request::Stop => break,
         }
     }
-    card.reset();
+    End::Stop
 }

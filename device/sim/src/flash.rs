@@ -24,6 +24,11 @@ impl FileFlash {
         Ok(Self { file, pages: size / PAGE_SIZE })
     }
 
+    /// Another handle on the same memory, for a device that starts again.
+    pub(crate) fn try_clone(&self) -> std::io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()?, pages: self.pages })
+    }
+
     /// The file offset of `address` if `len` bytes from there on are inside the memory.
     fn offset(&self, address: usize, len: usize) -> Result<u64, FlashError> {
         let end = address.checked_add(len).ok_or(FlashError)?;

@@ -1,6 +1,59 @@
 //! Length-prefixed messages on a stream.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Result, Write};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::thread;
+use zeroize::{Zeroize, Zeroizing};
+
+/// A message; it may carry a PIN.
+pub(crate) type Message = Zeroizing<Vec<u8>>;
+
+/// The messages of a connection. A thread of its own reads them, so that what comes while a command is at work is seen.
+pub(crate) struct Inbox {
+    messages: Receiver<Message>,
+    waiting: VecDeque<Message>,
+}
+
+impl Inbox {
+    /// Messages that may wait before the connection itself does.
+    const ROOM: usize = 4;
+
+    /// Reads from `stream`, lengths of `N` bytes, until it ends or a message is over `limit` bytes.
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub(crate) fn new<const N: usize>(mut stream: impl Read + Send + 'static, limit: usize) -> Result<Self> {
+        let (sender, messages) = mpsc::sync_channel(Self::ROOM);
+        thread::Builder::new().name("reader".into()).spawn(move || {
+            let mut message = Vec::new();
+            while read::<N>(&mut stream, &mut message, limit).is_ok()
+                && sender.send(Message::new(message.clone())).is_ok()
+            {
+                message.zeroize();
+            }
+            message.zeroize();
+        })?;
+        Ok(Self { messages, waiting: VecDeque::new() })
+    }
+
+    /// The next message; `None` at the end of the connection.
+    pub(crate) fn next(&mut self) -> Option<Message> {
+        self.waiting.pop_front().or_else(|| self.messages.recv().ok())
+    }
+
+    /// Whether the other side still waits for an answer: the connection stands, and no message that `interrupts` has come
+    /// in the meantime.
+    pub(crate) fn waits(&mut self, interrupts: impl Fn(&[u8]) -> bool) -> bool {
+        loop {
+            match self.messages.try_recv() {
+                Ok(message) => self.waiting.push_back(message),
+                Err(TryRecvError::Empty) => return !self.waiting.iter().any(|message| interrupts(message)),
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+}
 
 /// Reads one message into `message`, its length first as `N` big-endian bytes.
 ///

@@ -2,14 +2,14 @@
 
 use crate::identity::DeviceKey;
 use ferrite_card::{
-    Activity, Board, Clock, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence, SecureBoot,
-    UserPresence,
+    Activity, Board, Clock, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind, Presence, Restart,
+    SecureBoot, UserPresence,
 };
 use ferrite_crypto::Join;
 use ferrite_crypto::rsa::Progress;
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,23 @@ pub enum PresencePolicy {
     Never,
 }
 
+/// How long the device takes to notice that the host has given up waiting.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Set by a host that gives up waiting for the answer to a command.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Cancellation(Arc<AtomicBool>);
+
+impl Cancellation {
+    pub(crate) fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The platform of a virtual device.
 pub(crate) struct HostPlatform {
     key: DeviceKey,
@@ -32,6 +49,9 @@ pub(crate) struct HostPlatform {
     button: Button,
     indicator: Option<TerminalIndicator>,
     candidates: Candidates,
+    /// Of the command that is at work.
+    cancellation: Cancellation,
+    restarts: bool,
 }
 
 /// How many candidates for primes the last key generation has tested so far, for whoever wants to watch.
@@ -55,7 +75,25 @@ impl HostPlatform {
     /// is shown in place if standard error is a terminal.
     pub(crate) fn new(key: DeviceKey, presence: PresencePolicy, lines: bool, candidates: Candidates) -> Self {
         let indicator = (lines || std::io::stderr().is_terminal()).then_some(TerminalIndicator { lines, last: None });
-        Self { key, start: Instant::now(), button: Button::new(presence), indicator, candidates }
+        Self {
+            key,
+            start: Instant::now(),
+            button: Button::new(presence),
+            indicator,
+            candidates,
+            cancellation: Cancellation::default(),
+            restarts: false,
+        }
+    }
+
+    /// A new command begins, which its host may cancel.
+    pub(crate) fn begin(&mut self, cancellation: Cancellation) {
+        self.cancellation = cancellation;
+    }
+
+    /// Whether a restart was arranged since the last time.
+    pub(crate) fn takes_restart(&mut self) -> bool {
+        std::mem::take(&mut self.restarts)
     }
 }
 
@@ -73,7 +111,7 @@ impl Clock for HostPlatform {
 
 impl UserPresence for HostPlatform {
     fn confirm(&mut self, limit: Duration) -> Presence {
-        self.button.confirm(limit)
+        self.button.confirm(limit, &self.cancellation)
     }
 }
 
@@ -99,7 +137,15 @@ impl Indicator for HostPlatform {
     }
 }
 
-impl Board for HostPlatform {}
+impl Board for HostPlatform {
+    fn can_restart(&self, restart: Restart) -> bool {
+        restart == Restart::Firmware
+    }
+
+    fn restart(&mut self, _: Restart) {
+        self.restarts = true;
+    }
+}
 
 impl SecureBoot for HostPlatform {}
 
@@ -139,21 +185,27 @@ impl Button {
         }
     }
 
-    fn confirm(&mut self, limit: Duration) -> Presence {
+    fn confirm(&mut self, limit: Duration, cancellation: &Cancellation) -> Presence {
         let lines = match self {
             Self::Fixed(answer) => return *answer,
             Self::Keyboard(lines) => lines,
         };
         // What was typed before the question is no answer to it.
         while lines.try_recv().is_ok() {}
-        let deadline = Instant::now().checked_add(limit);
+        let ask = || eprint!("\nThe device asks for your presence ({} s). Confirm? [y/n] ", limit.as_secs());
+        let start = Instant::now();
+        ask();
         loop {
-            eprint!("\nThe device asks for your presence ({} s). Confirm? [y/n] ", limit.as_secs());
-            let left = deadline.map_or(limit, |deadline| deadline.saturating_duration_since(Instant::now()));
-            match lines.recv_timeout(left) {
+            if cancellation.is_cancelled() {
+                eprintln!("\nthe host has given up");
+                return Presence::Cancelled;
+            }
+            let left = limit.saturating_sub(start.elapsed());
+            match lines.recv_timeout(left.min(POLL)) {
                 Ok(line) if line.trim().eq_ignore_ascii_case("y") => return Presence::Confirmed,
                 Ok(line) if line.trim().eq_ignore_ascii_case("n") => return Presence::Refused,
-                Ok(_) => {}
+                Ok(_) => ask(),
+                Err(RecvTimeoutError::Timeout) if left > POLL => {}
                 Err(RecvTimeoutError::Timeout) => {
                     eprintln!("\nno answer in time");
                     return Presence::TimedOut;
@@ -225,9 +277,14 @@ mod tests {
         let (sender, lines) = mpsc::channel();
         let mut button = Button::Keyboard(lines);
         sender.send("y".to_owned()).expect("open");
-        assert_eq!(button.confirm(Duration::from_millis(1)), Presence::TimedOut, "typed before the question");
+        let (short, long) = (Duration::from_millis(1), Duration::from_secs(60));
+        let waiting = Cancellation::default();
+        assert_eq!(button.confirm(short, &waiting), Presence::TimedOut, "typed before the question");
+        let given_up = Cancellation::default();
+        given_up.cancel();
+        assert_eq!(button.confirm(long, &given_up), Presence::Cancelled, "nobody waits any more");
         drop(sender);
-        assert_eq!(button.confirm(Duration::from_secs(60)), Presence::Refused, "nobody can answer");
+        assert_eq!(button.confirm(long, &waiting), Presence::Refused, "nobody can answer");
     }
 
     #[test]

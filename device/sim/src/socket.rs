@@ -2,20 +2,21 @@
 //!
 //! Every message, in both directions, is preceded by its length as four big-endian bytes. A message to the device is one
 //! command APDU, up to 65544 bytes, and is answered by one message: response data and status word. An empty message
-//! resets the card and is answered by its ATR. A longer message ends the connection. Each connection is an interface of its
+//! resets the card and is answered by its ATR; sent while the device waits for its user's presence, it ends the waiting, and
+//! so does the end of the connection. A longer message ends the connection. Each connection is an interface of its
 //! own: taking turns with another one, or closing it, ends the session.
 
 use crate::device::{Interface, Stopped, VirtualDevice};
-use crate::frame;
+use crate::frame::{self, Inbox};
 use ferrite_card::ATR;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, ErrorKind};
+use std::net::Shutdown;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use zeroize::Zeroize;
 
 /// Longest message, in bytes: extended header, 65535 bytes of data, extended Le.
 pub const MAX_MESSAGE: usize = 65544;
@@ -79,18 +80,23 @@ impl Drop for Socket {
 }
 
 fn converse(mut stream: UnixStream, card: &Interface) -> io::Result<()> {
+    let mut inbox = Inbox::new::<4>(stream.try_clone()?, MAX_MESSAGE)?;
+    let ended = answer(&mut inbox, &mut stream, card);
+    // The reader's thread has the stream too.
+    let _ = stream.shutdown(Shutdown::Both);
+    ended
+}
+
+fn answer(inbox: &mut Inbox, stream: &mut UnixStream, card: &Interface) -> io::Result<()> {
     let stopped = |stopped: Stopped| io::Error::other(stopped);
-    let mut message = Vec::new();
-    loop {
-        // What the last command carried may have been a PIN.
-        message.zeroize();
-        frame::read::<4>(&mut stream, &mut message, MAX_MESSAGE)?;
+    while let Some(message) = inbox.next() {
         if message.is_empty() {
             card.reset().map_err(stopped)?;
-            frame::write::<4>(&mut stream, &ATR)?;
+            frame::write::<4>(stream, &ATR)?;
         } else {
-            let response = card.transmit(&message).map_err(stopped)?;
-            frame::write::<4>(&mut stream, &response)?;
+            let response = card.transmit_while(&message, || inbox.waits(<[u8]>::is_empty)).map_err(stopped)?;
+            frame::write::<4>(stream, &response)?;
         }
     }
+    Ok(())
 }

@@ -4,14 +4,13 @@
 //! byte is a control of the reader, a longer one a command APDU.
 
 use crate::device::{Interface, Stopped, VirtualDevice};
-use crate::frame;
+use crate::frame::{self, Inbox};
 use ferrite_card::ATR;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
 use std::io::{self, ErrorKind, Read};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
-use zeroize::Zeroize;
 
 /// Where the driver of Debian's package listens for the card in its first slot.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:35963";
@@ -48,32 +47,40 @@ impl Read for Prompt {
 }
 
 /// Answers one reader until it closes the connection or the device stops.
-fn sit(stream: TcpStream, card: &Interface) -> io::Result<()> {
+fn sit(mut stream: TcpStream, card: &Interface) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let mut incoming = Prompt(stream.try_clone()?);
-    let mut stream = stream;
-    let mut message = Vec::new();
-    loop {
-        // What the last command carried may have been a PIN.
-        message.zeroize();
-        frame::read::<2>(&mut incoming, &mut message, usize::from(u16::MAX))?;
+    let mut inbox = Inbox::new::<2>(Prompt(stream.try_clone()?), usize::from(u16::MAX))?;
+    let ended = answer(&mut inbox, &mut stream, card);
+    // The reader's thread has the stream too.
+    let _ = stream.shutdown(Shutdown::Both);
+    ended
+}
+
+/// A reader that cuts the power or resets the card does not wait for an answer any more.
+fn interrupts(message: &[u8]) -> bool {
+    matches!(message, [POWER_OFF | POWER_ON | RESET])
+}
+
+fn answer(inbox: &mut Inbox, stream: &mut TcpStream, card: &Interface) -> io::Result<()> {
+    while let Some(message) = inbox.next() {
         match message.as_slice() {
-            [GET_ATR] => frame::write::<2>(&mut stream, &ATR)?,
+            [GET_ATR] => frame::write::<2>(stream, &ATR)?,
             [POWER_OFF | POWER_ON | RESET] => card.reset().map_err(stopped)?,
             // Nothing, or a control that this version of the driver does not have.
             [] | [_] => {}
             apdu => {
-                let response = card.transmit(apdu).map_err(stopped)?;
-                match frame::write::<2>(&mut stream, &response) {
+                let response = card.transmit_while(apdu, || inbox.waits(interrupts)).map_err(stopped)?;
+                match frame::write::<2>(stream, &response) {
                     // Longer than a message can be: the reader cannot carry what the host asked for.
                     Err(error) if error.kind() == ErrorKind::InvalidInput => {
-                        frame::write::<2>(&mut stream, &[0x67, 0x00])?;
+                        frame::write::<2>(stream, &[0x67, 0x00])?;
                     }
                     written => written?,
                 }
             }
         }
     }
+    Ok(())
 }
 
 fn stopped(stopped: Stopped) -> io::Error {

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 const STATUS_OF_PIN: [u8; 4] = [0x00, 0x20, 0x00, 0x81];
@@ -266,4 +266,170 @@ fn the_trace_shows_commands_but_never_their_data() {
     }
     assert!(trace.contains("00 20 00 81 Lc 6 ->") && trace.contains("VERIFY"), "{trace}");
     assert!(!trace.contains("648219") && !trace.contains("36 34") && !trace.contains("3634"), "{trace}");
+}
+
+/// A simulator whose user sits at the terminal, and that user's keyboard.
+fn attended_sim(dir: &TempDir, arguments: &[&str]) -> (Sim, ChildStdin) {
+    let mut child = command(dir, &[&["--presence", "ask"], arguments].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the simulator starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().expect("piped")).read_line(&mut line).expect("a line");
+    assert_eq!(line, "ready\n");
+    let keyboard = child.stdin.take().expect("piped");
+    (Sim(child), keyboard)
+}
+
+impl Sim {
+    /// Reads what it says until the device asks for its user.
+    fn waits_for_the_user(&mut self) {
+        let stderr = self.0.stderr.as_mut().expect("piped");
+        let mut said = Vec::new();
+        while !said.ends_with(b"[y/n] ") {
+            let mut byte = [0];
+            stderr.read_exact(&mut byte).expect("it asks");
+            said.push(byte[0]);
+        }
+    }
+}
+
+const SELECT_RESCUE: &[u8] = &[0x00, 0xA4, 0x04, 0x04, 0x08, 0xA0, 0x58, 0x3F, 0xC1, 0x9B, 0x7E, 0x4F, 0x21, 0x00];
+/// The presence timeout: one second.
+const ONE_SECOND: &[u8] = &[0x80, 0x1C, 0x01, 0x00, 0x03, 0x08, 0x01, 0x01];
+const READ_STORED: &[u8] = &[0x80, 0x1E, 0x01, 0x01, 0x00];
+
+fn send(stream: &mut impl Write, apdu: &[u8]) {
+    let length = u32::try_from(apdu.len()).expect("short").to_be_bytes();
+    stream.write_all(&[&length, apdu].concat()).expect("sent");
+}
+
+fn receive(stream: &mut impl Read) -> Vec<u8> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).expect("answered");
+    let mut answer = vec![0; usize::try_from(u32::from_be_bytes(length)).expect("fits")];
+    stream.read_exact(&mut answer).expect("answered in full");
+    answer
+}
+
+#[test]
+fn the_user_confirms_or_refuses_at_the_keyboard() {
+    let dir = TempDir::new();
+    let socket = dir.socket();
+    let (mut sim, mut keyboard) = attended_sim(&dir, &["--no-vpcd", "--socket", socket.to_str().expect("UTF-8")]);
+    let mut stream = UnixStream::connect(&socket).expect("connected");
+    assert_eq!(exchange(&mut stream, SELECT_RESCUE).len(), 14);
+    for (typed, status, stored) in [("n\n", [0x69, 0x85], 2), ("y\n", [0x90, 0x00], 5)] {
+        send(&mut stream, ONE_SECOND);
+        sim.waits_for_the_user();
+        keyboard.write_all(typed.as_bytes()).expect("typed");
+        assert_eq!(receive(&mut stream), status);
+        assert_eq!(exchange(&mut stream, READ_STORED).len(), stored);
+    }
+}
+
+#[test]
+fn a_host_that_goes_away_or_resets_ends_the_waiting() {
+    let dir = TempDir::new();
+    let socket = dir.socket();
+    let (mut sim, _keyboard) = attended_sim(&dir, &["--no-vpcd", "--socket", socket.to_str().expect("UTF-8")]);
+    let mut stream = UnixStream::connect(&socket).expect("connected");
+    exchange(&mut stream, SELECT_RESCUE);
+    send(&mut stream, ONE_SECOND);
+    sim.waits_for_the_user();
+    send(&mut stream, &[]);
+    assert_eq!(receive(&mut stream), [0x69, 0x85], "the command ends");
+    assert_eq!(receive(&mut stream), ferrite_card::ATR, "and then the card is reset");
+    // The reset selected the HSM application.
+    assert_eq!(exchange(&mut stream, READ_STORED), [0x6D, 0x00]);
+
+    exchange(&mut stream, SELECT_RESCUE);
+    send(&mut stream, ONE_SECOND);
+    sim.waits_for_the_user();
+    drop(stream);
+    // The next one need not wait for the user that the first one wanted.
+    let mut next = UnixStream::connect(&socket).expect("connected");
+    assert_eq!(exchange(&mut next, SELECT_RESCUE).len(), 14);
+    assert_eq!(exchange(&mut next, READ_STORED), [0x90, 0x00], "nothing was stored");
+    let mut said = String::new();
+    drop(sim.0.kill());
+    sim.0.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+    assert!(said.contains("the host has given up"), "{said}");
+}
+
+#[test]
+fn a_reader_that_cuts_the_power_ends_the_waiting() {
+    let dir = TempDir::new();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let (mut sim, _keyboard) = attended_sim(&dir, &["--vpcd", &address]);
+    let mut reader = Reader::accept(&listener);
+    for control in [0, 1, 2] {
+        reader.send(SELECT_RESCUE);
+        assert_eq!(reader.receive().len(), 14);
+        reader.send(ONE_SECOND);
+        sim.waits_for_the_user();
+        reader.send(&[control]);
+        assert_eq!(reader.receive(), [0x69, 0x85], "control {control}");
+    }
+    // A reader that goes away, too.
+    reader.send(SELECT_RESCUE);
+    reader.receive();
+    reader.send(ONE_SECOND);
+    sim.waits_for_the_user();
+    drop(reader);
+    let mut reader = Reader::accept(&listener);
+    reader.send(SELECT_RESCUE);
+    assert_eq!(reader.receive().len(), 14);
+    reader.send(READ_STORED);
+    assert_eq!(reader.receive(), [0x90, 0x00], "nothing was stored");
+}
+
+#[test]
+fn nobody_at_the_keyboard_is_a_refusal_in_time() {
+    let dir = TempDir::new();
+    let socket = dir.socket();
+    let (mut sim, mut keyboard) = attended_sim(&dir, &["--no-vpcd", "--socket", socket.to_str().expect("UTF-8")]);
+    let mut stream = UnixStream::connect(&socket).expect("connected");
+    exchange(&mut stream, SELECT_RESCUE);
+    send(&mut stream, ONE_SECOND);
+    sim.waits_for_the_user();
+    keyboard.write_all(b"y\n").expect("typed");
+    assert_eq!(receive(&mut stream), [0x90, 0x00]);
+    // A key that waits for its user, one second now.
+    let initialize = b"\x80\x50\x00\x00\x16\x80\x02\x01\x01\x81\x06648219\x82\x0857621880";
+    assert_eq!(exchange(&mut stream, SELECT_HSM).last(), Some(&0));
+    assert_eq!(exchange(&mut stream, initialize), [0x90, 0x00]);
+    assert_eq!(exchange(&mut stream, b"\x00\x48\x01\xB2"), [0x90, 0x00]);
+    let encrypt = [&[0x80, 0x78, 0x01, 0x10, 0x10][..], &[0; 16], &[0]].concat();
+    send(&mut stream, &encrypt);
+    sim.waits_for_the_user();
+    assert_eq!(receive(&mut stream), [0x66, 0x00]);
+}
+
+const SELECT_HSM: &[u8] =
+    &[0x00, 0xA4, 0x04, 0x00, 0x0B, 0xE8, 0x2B, 0x06, 0x01, 0x04, 0x01, 0x81, 0xC3, 0x1F, 0x02, 0x01, 0x00];
+
+#[test]
+fn a_device_that_starts_again_keeps_its_memory_and_forgets_its_session() {
+    let dir = TempDir::new();
+    let _sim = socket_sim(&dir);
+    let mut stream = UnixStream::connect(dir.socket()).expect("connected");
+    let initialize = b"\x80\x50\x00\x00\x16\x80\x02\x00\x01\x81\x06648219\x82\x0857621880";
+    assert_eq!(exchange(&mut stream, initialize), [0x90, 0x00]);
+    assert_eq!(exchange(&mut stream, b"\x00\x48\x01\xB2"), [0x90, 0x00]);
+    exchange(&mut stream, SELECT_RESCUE);
+    // The clock, which the power takes with it.
+    assert_eq!(exchange(&mut stream, &[0x80, 0x1C, 2, 2, 4, 1, 2, 3, 4]), [0x90, 0x00]);
+    assert_eq!(exchange(&mut stream, &[0x80, 0x1E, 4, 2, 0]).len(), 6);
+    assert_eq!(exchange(&mut stream, &[0x80, 0x1F, 1, 0]), [0x6D, 0x00], "there is no boot loader");
+    assert_eq!(exchange(&mut stream, &[0x80, 0x1F, 0, 0]), [0x90, 0x00]);
+    assert_eq!(exchange(&mut stream, b"\x00\x48\x02\xB2"), [0x69, 0x82], "the HSM application, and nobody logged in");
+    exchange(&mut stream, SELECT_RESCUE);
+    assert_eq!(exchange(&mut stream, &[0x80, 0x1E, 4, 2, 0]), [0x69, 0x85]);
+    exchange(&mut stream, SELECT_HSM);
+    assert_eq!(exchange(&mut stream, b"\x00\x20\x00\x81\x06648219"), [0x90, 0x00]);
+    assert_eq!(exchange(&mut stream, b"\x00\x48\x01\xB2"), [0x6A, 0x89], "the key is there");
 }
