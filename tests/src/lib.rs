@@ -10,6 +10,7 @@
 
 pub mod bench;
 pub mod client;
+pub mod files;
 pub mod in_process;
 pub mod over_socket;
 mod pcscd;

@@ -1,7 +1,7 @@
 //! Kinds of keys, and their names.
 
 use crate::error::{Error, ErrorKind};
-use ferrite_crypto::{ec, edwards, montgomery};
+use ferrite_crypto::{ec, edwards, montgomery, rsa};
 use ferrite_proto::command::SecretKeyLen;
 use std::fmt;
 use std::str::FromStr;
@@ -108,7 +108,9 @@ impl FromStr for KeyType {
         let plain = |text: &str| text.to_ascii_lowercase().replace([':', '-', '_'], "");
         let wanted = plain(text);
         let wanted = wanted.strip_prefix("ec").unwrap_or(&wanted);
-        NAMES.iter().find(|(name, _)| plain(name) == wanted).map(|(_, kind)| *kind).ok_or_else(|| {
+        let named = NAMES.iter().find(|(name, _)| plain(name) == wanted).map(|(_, kind)| *kind);
+        let rsa = || wanted.strip_prefix("rsa").and_then(|bits| rsa::ModulusLen::new(bits.parse().ok()?));
+        named.or_else(|| rsa().map(|len| Self::Rsa(len.bits()))).ok_or_else(|| {
             let names: Vec<_> = Self::all().map(|(name, _)| name).collect();
             let what = format!("make a key of kind {text:?}");
             Error::new(ErrorKind::Usage, what, "there is no such kind").advise(format!("Kinds: {}", names.join(", ")))
@@ -131,6 +133,7 @@ mod tests {
         }
         assert_eq!(count, ec::Curve::ALL.len() + edwards::Curve::ALL.len() + montgomery::Curve::ALL.len() + 4 + 4);
         assert_eq!("EC:prime256v1".parse::<KeyType>().expect("a curve"), KeyType::Ec(ec::Curve::P256));
+        assert_eq!("rsa:1536".parse::<KeyType>().expect("a length"), KeyType::Rsa(1536));
         assert_eq!("rsa:2047".parse::<KeyType>().expect_err("no such size").kind(), ErrorKind::Usage);
     }
 }

@@ -21,17 +21,22 @@
 //! | [`hsm`] | [`Hsm`]: one method for each thing a device can be asked |
 //! | [`key_type`], [`public_key`] | kinds of keys and their names; public keys, PEM, signatures of certificates |
 //! | [`signature`] | signature schemes: asking the device for them, checking without it |
+//! | [`custody`] | DKEK shares, thresholds, wrapped keys |
+//! | [`import`] | keys and certificates from PKCS#12, PKCS#8, PKCS#1 and SEC 1 files |
 //! | [`error`] | what happened, why, and what to do about it |
 //!
 //! Commands are encoded and answers decoded by `ferrite-proto`, as on the device. Secrets live in types that wipe
 //! themselves and cannot be printed.
 #![forbid(unsafe_code)]
 
+pub mod custody;
 pub mod discovery;
 pub mod error;
 pub mod hsm;
+pub mod import;
 pub mod key_type;
 pub mod public_key;
+mod random;
 pub mod signature;
 pub mod transport;
 

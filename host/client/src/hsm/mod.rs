@@ -23,7 +23,9 @@ mod wallets;
 
 pub use ciphers::CipherRequest;
 pub use domains::{DomainState, DomainStatus};
+pub(crate) use keys::describe;
 pub use keys::{KeyAttributes, NewKey};
+pub(crate) use objects::first_object;
 pub use objects::{CertificateKind, CertificateObject, DataObject, KeyObject, Objects, Token};
 pub use pins::{Initialization, PinState};
 
