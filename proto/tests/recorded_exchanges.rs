@@ -112,7 +112,9 @@ fn a_request_of_the_device_is_read_and_written_back_byte_for_byte() {
     let certificate = request.certificate;
     assert_eq!((certificate.body.car, certificate.body.chr), (&b"UTCA00001"[..], DEVICE_NAME));
     assert_eq!((request.outer_car, certificate.holder_serial()), (DEVICE_NAME, Some(&b"ESPICOHSMTR"[..])));
-    let PublicKey::Ec { domain: Some(domain), point } = certificate.body.public_key else { panic!("{certificate:?}") };
+    let PublicKey::Ec { domain: Some(domain), point, .. } = certificate.body.public_key else {
+        panic!("{certificate:?}")
+    };
     assert_eq!((domain.prime.len(), domain.cofactor, point.len()), (32, 1, 65));
 
     let (mut body, mut inner, mut outer) = ([0; 512], [0; 512], [0; 512]);

@@ -31,6 +31,8 @@ instructions! {
     ManageSecurityEnvironment = 0x22,
     /// CHANGE REFERENCE DATA.
     ChangeReferenceData = 0x24,
+    /// PERFORM SECURITY OPERATION: VERIFY CERTIFICATE.
+    VerifyCertificate = 0x2A,
     /// RESET RETRY COUNTER.
     ResetRetryCounter = 0x2C,
     /// GENERATE ASYMMETRIC KEY PAIR.
@@ -63,6 +65,8 @@ instructions! {
     DeriveKey = 0x76,
     /// SYMMETRIC CIPHER: ciphers, MACs and key derivation.
     SymmetricCipher = 0x78,
+    /// EXTERNAL AUTHENTICATE: login by a registered key.
+    ExternalAuthenticate = 0x82,
     /// GET CHALLENGE.
     GetChallenge = 0x84,
     /// GENERAL AUTHENTICATE: chip authentication.

@@ -30,7 +30,7 @@ use crate::clock::{Moment, Months};
 use crate::fid::{FileId, KeyId};
 use crate::secure_messaging::{self, POINT};
 use crate::status::Status;
-use crate::tlv::{Full, Reader, Tag, Writer};
+use crate::tlv::{self, Full, Reader, Tag, Writer};
 use core::fmt;
 use core::num::NonZeroU16;
 
@@ -41,6 +41,10 @@ pub const MAX_CHALLENGE: u16 = 1024;
 pub const KEY_DOMAINS: u8 = 16;
 /// Length of a DKEK and of each of its shares, in bytes.
 pub const DKEK: usize = 32;
+/// P2 of VERIFY CERTIFICATE: the certificate describes itself. Clients also say 92 and AE.
+const P2_SELF_DESCRIPTIVE: u8 = 0xBE;
+const CERTIFICATE_FORMS: [u8; 3] = [0x92, 0xAE, P2_SELF_DESCRIPTIVE];
+const MEMBERSHIP_SIGNATURE: u16 = 0x54;
 const P2_WRAP: u8 = 0x92;
 const P2_UNWRAP: u8 = 0x93;
 
@@ -133,6 +137,24 @@ pub enum UnblockMode {
     Nothing = 3,
 }
 
+/// What makes a device a member of a key domain (specification part 2 §9.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership<'a> {
+    /// The complete CV certificate, or request, of the group signer.
+    pub signer: &'a [u8],
+    /// The group signer's signature over the X coordinate of the device's public key, behind a byte 54: r and s.
+    pub signature: &'a [u8],
+}
+
+impl<'a> Membership<'a> {
+    /// Reads a data object, whatever it is, and behind it, or behind others, the signature in a 54: 6700 if there is none.
+    fn parse(data: &'a [u8]) -> Result<Self, Status> {
+        let first = tlv::split(data).map_err(|_| Status::WRONG_DATA)?;
+        let signature = tlv::find(first.rest, Tag(MEMBERSHIP_SIGNATURE)).ok_or(Status::WRONG_LENGTH)?;
+        Ok(Self { signer: first.encoded, signature })
+    }
+}
+
 /// A command with its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command<'a> {
@@ -197,7 +219,18 @@ pub enum Command<'a> {
     /// INITIALIZE DEVICE.
     Initialize(Initialize<'a>),
     /// MANAGE SECURITY ENVIRONMENT.
-    ManageSecurityEnvironment(SecurityEnvironment),
+    ManageSecurityEnvironment(SecurityEnvironment<'a>),
+    /// PERFORM SECURITY OPERATION: VERIFY CERTIFICATE. Which certificate it is, and whether it is one, is said only after the
+    /// issuer was looked for, so that it is read by [`Certificate::parse_alone`](crate::cvc::Certificate::parse_alone) then.
+    VerifyCertificate {
+        /// A CV certificate, or the content of one.
+        certificate: &'a [u8],
+    },
+    /// EXTERNAL AUTHENTICATE: login by the key that MANAGE SECURITY ENVIRONMENT named.
+    ExternalAuthenticate {
+        /// Signature of the device's name and the challenge: r and s, or an RSA signature.
+        signature: &'a [u8],
+    },
     /// GENERAL AUTHENTICATE: chip authentication, which opens a secure channel.
     GeneralAuthenticate {
         /// The host's ephemeral public key, uncompressed.
@@ -315,6 +348,13 @@ pub enum Command<'a> {
         /// Its number.
         domain: u8,
     },
+    /// KEY DOMAIN: a domain whose key-encryption key its members agree on.
+    CreateExchangeDomain {
+        /// Its number.
+        domain: u8,
+        /// What makes this device a member; `None` asks for the domain's state.
+        membership: Option<Membership<'a>>,
+    },
     /// WRAP KEY: the key as a blob, encrypted under the DKEK of its domain.
     WrapKey {
         /// The key.
@@ -355,6 +395,14 @@ pub enum Command<'a> {
     PublicKeyAuthenticationStatus {
         /// The slot.
         slot: Option<u8>,
+    },
+    /// PUBLIC KEY AUTHENTICATION: registration of a key. Whether the request is one is said after whether keys may be
+    /// registered at all, so that it is read by [`Request::parse_alone`](crate::cvc::Request::parse_alone) then.
+    RegisterPublicKey {
+        /// The slot whose key it replaces; `None`: the first free one.
+        slot: Option<u8>,
+        /// The content of an authenticated request (67) for the key, or the whole.
+        request: &'a [u8],
     },
 }
 
@@ -407,6 +455,13 @@ impl<'a> Command<'a> {
             Instruction::ManageSecurityEnvironment => {
                 SecurityEnvironment::parse(apdu).map(Command::ManageSecurityEnvironment)
             }
+            Instruction::VerifyCertificate if apdu.p1 != 0 || !CERTIFICATE_FORMS.contains(&apdu.p2) => {
+                Err(Status::WRONG_P1P2)
+            }
+            Instruction::VerifyCertificate if data.is_empty() => Err(Status::WRONG_LENGTH),
+            Instruction::VerifyCertificate => Ok(Command::VerifyCertificate { certificate: data }),
+            Instruction::ExternalAuthenticate if (apdu.p1, apdu.p2) != (0, 0) => Err(Status::WRONG_P1P2),
+            Instruction::ExternalAuthenticate => Ok(Command::ExternalAuthenticate { signature: data }),
             Instruction::GeneralAuthenticate if (apdu.p1, apdu.p2) != (0, 0) => Err(Status::WRONG_P1P2),
             Instruction::GeneralAuthenticate => {
                 secure_messaging::parse_point(data).map(|point| Command::GeneralAuthenticate { point })
@@ -464,7 +519,11 @@ impl<'a> Command<'a> {
                 let slot = (apdu.p1 == 2).then_some(apdu.p2);
                 Ok(Command::PublicKeyAuthenticationStatus { slot })
             }
-            Instruction::PublicKeyAuthentication => Err(Status::INS),
+            Instruction::PublicKeyAuthentication => match (apdu.p1, apdu.p2) {
+                (0, 0) => Ok(Command::RegisterPublicKey { slot: None, request: data }),
+                (1, slot) => Ok(Command::RegisterPublicKey { slot: Some(slot), request: data }),
+                _ => Err(Status::WRONG_P1P2),
+            },
         }
     }
 
@@ -521,6 +580,15 @@ impl<'a> Command<'a> {
                 let p1p2 = environment.write(&mut w);
                 let le = if environment == SecurityEnvironment::Nothing { 256 } else { NOTHING };
                 (0x00, Instruction::ManageSecurityEnvironment, p1p2, le)
+            }
+            Command::VerifyCertificate { certificate } => {
+                w.raw(certificate);
+                (0x00, Instruction::VerifyCertificate, [0, P2_SELF_DESCRIPTIVE], NOTHING)
+            }
+            Command::ExternalAuthenticate { signature } => {
+                w.raw(signature);
+                let le = if signature.is_empty() { 256 } else { NOTHING };
+                (0x00, Instruction::ExternalAuthenticate, [0, 0], le)
             }
             Command::GeneralAuthenticate { point } => {
                 secure_messaging::write_point(point, &mut w);
@@ -599,6 +667,12 @@ impl<'a> Command<'a> {
             }
             Command::DeleteKeyDomain { domain } => (0x80, Instruction::KeyDomain, [3, domain], 256),
             Command::ClearKeyDomain { domain } => (0x80, Instruction::KeyDomain, [4, domain], 256),
+            Command::CreateExchangeDomain { domain, membership } => {
+                if let Some(Membership { signer, signature }) = membership {
+                    w.raw(signer).put(MEMBERSHIP_SIGNATURE, signature);
+                }
+                (0x80, Instruction::KeyDomain, [2, domain], 256)
+            }
             Command::WrapKey { key } => (0x80, Instruction::WrapKey, [key.value(), P2_WRAP], ALL),
             Command::UnwrapKey { key, blob } => {
                 w.raw(blob.unwrap_or_default());
@@ -607,6 +681,11 @@ impl<'a> Command<'a> {
             }
             Command::PublicKeyAuthenticationStatus { slot } => {
                 let p1p2 = slot.map_or([0, 0], |slot| [2, slot]);
+                (0x80, Instruction::PublicKeyAuthentication, p1p2, 256)
+            }
+            Command::RegisterPublicKey { slot, request } => {
+                w.raw(request);
+                let p1p2 = slot.map_or([0, 0], |slot| [1, slot]);
                 (0x80, Instruction::PublicKeyAuthentication, p1p2, 256)
             }
         };
@@ -631,6 +710,8 @@ fn decode_key_domain<'a>(apdu: &Apdu<'a>) -> Result<Command<'a>, Status> {
         (1, [shares]) if *shares != u8::MAX => Ok(Command::CreateKeyDomain { domain, shares: *shares }),
         (1, [_]) => Err(Status::WRONG_DATA),
         (1, _) => Err(Status::WRONG_LENGTH),
+        (2, []) => Ok(Command::CreateExchangeDomain { domain, membership: None }),
+        (2, data) => Ok(Command::CreateExchangeDomain { domain, membership: Some(Membership::parse(data)?) }),
         (3, _) => Ok(Command::DeleteKeyDomain { domain }),
         (4, _) => Ok(Command::ClearKeyDomain { domain }),
         _ => Err(Status::WRONG_P1P2),

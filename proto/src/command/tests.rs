@@ -104,6 +104,12 @@ fn command() -> impl Strategy<Value = Command<'static>> {
         initialize().prop_map(Command::Initialize),
         Just(Command::ManageSecurityEnvironment(SecurityEnvironment::ChipAuthentication)),
         Just(Command::ManageSecurityEnvironment(SecurityEnvironment::Nothing)),
+        bytes(2..30)
+            .prop_map(|chr| { Command::ManageSecurityEnvironment(SecurityEnvironment::AuthenticationKey { chr }) }),
+        bytes(2..30)
+            .prop_map(|chr| { Command::ManageSecurityEnvironment(SecurityEnvironment::VerificationKey { chr }) }),
+        bytes(1..400).prop_map(|certificate| Command::VerifyCertificate { certificate }),
+        bytes(0..400).prop_map(|signature| Command::ExternalAuthenticate { signature }),
         any::<[u8; 32]>().prop_map(|half| {
             let point: [u8; POINT] = [&[4][..], &half, &half].concat().try_into().unwrap();
             Command::GeneralAuthenticate { point: Box::leak(Box::new(point)) }
@@ -166,6 +172,15 @@ fn command() -> impl Strategy<Value = Command<'static>> {
             }
         ),
         any::<Option<u8>>().prop_map(|slot| Command::PublicKeyAuthenticationStatus { slot }),
+        (any::<Option<u8>>(), bytes(1..400)).prop_map(|(slot, request)| Command::RegisterPublicKey { slot, request }),
+        (0..KEY_DOMAINS, option::of((bytes(0..300), bytes(0..130)))).prop_map(|(domain, membership)| {
+            let membership = membership.map(|(content, signature)| {
+                let mut signer = [0; 310];
+                let len = Writer::new(&mut signer).put(0x7F21, content).finish().unwrap();
+                Membership { signer: leak(signer[..len].to_vec()), signature }
+            });
+            Command::CreateExchangeDomain { domain, membership }
+        }),
     ]
 }
 
@@ -213,7 +228,17 @@ fn every_malformed_command_gets_its_status() {
         (0x22, 0x40, 0xA4, &[], 0x6A86),
         (0x22, 0x41, 0xA4, &[0x80, 1, 0], 0x6A80),
         (0x22, 0x41, 0xA4, &[0x80, 1], 0x6A80),
-        (0x22, 0x41, 0xA4, &[0x83, 2, 0, 0], 0x6A88),
+        (0x22, 0x41, 0xA6, &[0x83, 2, 0, 0], 0x6A88),
+        (0x22, 0x81, 0xA4, &[0x83, 2, 0, 0], 0x9000),
+        (0x22, 0x81, 0xB6, &[0x83, 2, 0, 0], 0x9000),
+        (0x2A, 1, 0xBE, &[0], 0x6A86),
+        (0x2A, 0, 0x9E, &[0], 0x6A86),
+        (0x2A, 0, 0xBE, &[], 0x6700),
+        (0x82, 0, 1, &[0], 0x6A86),
+        (0x54, 0, 1, &[0], 0x6A86),
+        (0x54, 2, 0, &[0], 0x6A86),
+        (0x52, 2, 0, &[0x7F, 0x21, 0], 0x6700),
+        (0x52, 2, 0, &[0x7F, 0x21, 1], 0x6A80),
         (0x22, 0x41, 0xA6, &[0x80, 1, 0], 0x9000),
         (0x22, 0x41, 0xA4, &[0x83, 1, 0], 0x9000),
         (0x86, 0, 1, &[0x7C], 0x6A86),

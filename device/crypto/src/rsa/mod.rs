@@ -11,6 +11,7 @@ pub(crate) mod padding;
 mod prime;
 mod schemes;
 mod transfer;
+mod verify;
 
 use crate::drbg::Drbg;
 use crate::{Error, Join};
@@ -22,6 +23,9 @@ use number::{
 };
 use rand_core::CryptoRng;
 pub use transfer::Parts;
+#[cfg(test)]
+pub(crate) use verify::verify_pss_with;
+pub use verify::{verify_pkcs1, verify_pss};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 /// Longest modulus, in bytes.
