@@ -76,6 +76,11 @@ impl Status {
         if self.0 & 0xFFF0 == 0x63C0 { Some((self.0 & 0x0F) as u8) } else { None }
     }
 
+    /// Whether the command was carried out: 9000 or 9001.
+    pub const fn is_success(self) -> bool {
+        self.0 & 0xFF00 == 0x9000
+    }
+
     /// The status word as a number.
     pub const fn value(self) -> u16 {
         self.0
@@ -116,5 +121,6 @@ mod tests {
         assert_eq!(Status::tries_left(200).value(), 0x63CF);
         assert_eq!(Status::tries_left(7).tries(), Some(7));
         assert_eq!(Status::OK.tries(), None);
+        assert!(Status::KEY_AUTHENTICATED.is_success() && !Status::more_data(1).is_success());
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Who {
     UserOfShutDevice,
     /// The user or the security officer, authenticated in this session.
     UserOrOfficer,
+    /// Whoever verified a PIN in this session, the user or the SO, whether or not that authenticates a user.
+    PinHolder,
     /// Nobody.
     Nobody,
 }
@@ -45,6 +47,9 @@ pub(crate) const RULES: &[Rule] = &[
     // Free on a blank device; once initialised the handler demands the SO-PIN or an SO session (D3).
     rule(Instruction::InitializeDevice, Who::Anyone, false),
     rule(Instruction::ManageSecurityEnvironment, Who::Anyone, false),
+    // What it believes serves the registration of keys and the exchange of key-encryption keys (D14).
+    rule(Instruction::VerifyCertificate, Who::PinHolder, false),
+    rule(Instruction::ExternalAuthenticate, Who::Anyone, false),
     // Uses the device key, which no PIN seals, so that a PIN can travel inside the channel.
     rule(Instruction::GeneralAuthenticate, Who::Anyone, true),
     // The handler demands the user, through the secure channel (6982), once it knows that there are session PINs at all.
@@ -64,6 +69,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(Instruction::KeyDomain, Who::Anyone, false),
     rule(Instruction::WrapKey, Who::User, true),
     rule(Instruction::UnwrapKey, Who::User, true),
+    // Anybody may ask; the handler demands a PIN for a registration, once it knows that keys can be registered at all.
     rule(Instruction::PublicKeyAuthentication, Who::Anyone, false),
 ];
 

@@ -14,7 +14,7 @@ use crate::response::Response;
 use core::ops::Range;
 use ferrite_crypto::channel::{self, Channel};
 use ferrite_proto::apdu::Class;
-use ferrite_proto::command::{Instruction, SecurityEnvironment};
+use ferrite_proto::command::Instruction;
 use ferrite_proto::secure_messaging::{self, POINT, ProtectedCommand};
 use ferrite_proto::status::Status;
 use ferrite_proto::tlv::{Full, Writer};
@@ -25,13 +25,11 @@ use rand_core::Rng as _;
 const SECURE_MESSAGING: u8 = 0x0C;
 
 impl<P: Platform, F: Flash> Hsm<'_, P, F> {
-    /// MANAGE SECURITY ENVIRONMENT. A new chip authentication ends the channel that there is.
-    pub(crate) fn manage_security_environment(&mut self, environment: SecurityEnvironment) -> Result<(), Status> {
-        if environment == SecurityEnvironment::ChipAuthentication {
-            self.demand_outside()?;
-            self.session.close_channel();
-            self.session.authenticates_chip = true;
-        }
+    /// MANAGE SECURITY ENVIRONMENT for chip authentication. A new one ends the channel that there is.
+    pub(crate) fn choose_chip_authentication(&mut self) -> Result<(), Status> {
+        self.demand_outside()?;
+        self.session.close_channel();
+        self.session.authenticates_chip = true;
         Ok(())
     }
 
@@ -73,7 +71,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// Notes that a command comes in the clear.
     pub(crate) fn admit_unprotected(&mut self) {
         self.session.is_protected = false;
-        if self.session.login_was_protected {
+        if self.session.login_was_protected || self.session.keys.was_protected {
             self.session.close_channel();
         }
     }

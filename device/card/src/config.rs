@@ -30,6 +30,8 @@ pub(crate) enum Domain {
     Shares { total: u8, present: u8 },
     /// The DKEK is complete, with this key check value.
     Complete { total: u8, check_value: [u8; 8] },
+    /// For members of a group, who agree on a key-encryption key (XKEK): with this key check value, once they have.
+    Exchange { check_value: Option<[u8; 8]> },
 }
 
 impl Domain {
@@ -42,6 +44,8 @@ impl Domain {
             Domain::WithoutDkek => (1, 0, 0, [0; 8]),
             Domain::Shares { total, present } => (2, total, present, [0; 8]),
             Domain::Complete { total, check_value } => (3, total, total, check_value),
+            Domain::Exchange { check_value: None } => (4, 0, 0, [0; 8]),
+            Domain::Exchange { check_value: Some(check_value) } => (5, 0, 0, check_value),
         };
         let mut bytes = [0; Self::SIZE];
         bytes.iter_mut().zip([kind, total, present].into_iter().chain(kcv)).for_each(|(to, from)| *to = from);
@@ -55,8 +59,19 @@ impl Domain {
             1 => Domain::WithoutDkek,
             2 => Domain::Shares { total: *total, present: *present },
             3 => Domain::Complete { total: *total, check_value: kcv.try_into().ok()? },
+            4 => Domain::Exchange { check_value: None },
+            5 => Domain::Exchange { check_value: Some(kcv.try_into().ok()?) },
             _ => return None,
         })
+    }
+
+    /// The key check value of a complete key-encryption key.
+    pub(crate) fn check_value(self) -> Option<[u8; 8]> {
+        match self {
+            Domain::NotSetUp | Domain::WithoutDkek | Domain::Shares { .. } => None,
+            Domain::Complete { check_value, .. } => Some(check_value),
+            Domain::Exchange { check_value } => check_value,
+        }
     }
 
     /// The answer to a query: total, missing, key check value; `None` for a domain that is not set up.
@@ -66,6 +81,7 @@ impl Domain {
             Domain::WithoutDkek => (0, 0, [0; 8]),
             Domain::Shares { total, present } => (total, total.saturating_sub(present), [0; 8]),
             Domain::Complete { total, check_value } => (total, 0, check_value),
+            Domain::Exchange { check_value } => (u8::MAX, 0, check_value.unwrap_or_default()),
         };
         let mut report = [0; 10];
         report.iter_mut().zip([total, missing].into_iter().chain(kcv)).for_each(|(to, from)| *to = from);

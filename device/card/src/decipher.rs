@@ -28,10 +28,12 @@ enum Scheme {
     RsaOaep(Hash),
     /// ECDH, X25519 or X448.
     Agreement,
+    /// ECDH with the key of a member of the same group, whose result stays here as key-encryption key.
+    Exchange,
 }
 
 /// Every algorithm of DECIPHER. The bytes 24 to 27 are our own: clients know OAEP with SHA-256 only.
-const SCHEMES: [(AlgorithmId, Scheme); 8] = [
+const SCHEMES: [(AlgorithmId, Scheme); 9] = [
     (AlgorithmId::RSA_DECRYPT_RAW, Scheme::RsaRaw),
     (AlgorithmId::RSA_DECRYPT_PKCS1, Scheme::RsaPkcs1),
     (AlgorithmId::RSA_DECRYPT_OAEP, Scheme::RsaOaep(Hash::Sha256)),
@@ -40,6 +42,7 @@ const SCHEMES: [(AlgorithmId, Scheme); 8] = [
     (AlgorithmId::RSA_DECRYPT_OAEP_SHA384, Scheme::RsaOaep(Hash::Sha384)),
     (AlgorithmId::RSA_DECRYPT_OAEP_SHA512, Scheme::RsaOaep(Hash::Sha512)),
     (AlgorithmId::ECDH, Scheme::Agreement),
+    (AlgorithmId::ECDH_XKEK, Scheme::Exchange),
 ];
 
 /// What an agreed secret is preceded by, as if it were a point.
@@ -57,6 +60,9 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let scheme = SCHEMES.iter().find(|(byte, _)| *byte == algorithm).map(|(_, scheme)| *scheme);
         let scheme = scheme.ok_or(Status::WRONG_OFFSET);
         self.use_key(Use { key, algorithm, instruction: Instruction::Decipher, scheme }, |hsm, opened, scheme| {
+            if scheme == Scheme::Exchange {
+                return Ok(hsm.exchange(&opened.key, &opened.attributes, data, response)?);
+            }
             hsm.plaintext(&opened.key, scheme, data, response)
         })
     }
@@ -74,7 +80,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let written = match (key, scheme) {
             (Key::Ec(key), Scheme::Agreement) => return Ok(agreed(key.agree(data), response)?),
             (Key::Montgomery(key), Scheme::Agreement) => return Ok(agreed(key.agree(data), response)?),
-            (Key::Rsa(_) | Key::Edwards(_) | Key::Aes(_), Scheme::Agreement)
+            (_, Scheme::Exchange)
+            | (Key::Rsa(_) | Key::Edwards(_) | Key::Aes(_), Scheme::Agreement)
             | (
                 Key::Ec(_) | Key::Montgomery(_) | Key::Edwards(_) | Key::Aes(_),
                 Scheme::RsaRaw | Scheme::RsaPkcs1 | Scheme::RsaOaep(_),

@@ -13,6 +13,7 @@ use crate::key::KeyMeta;
 use crate::pin::config_change;
 use crate::platform::Platform;
 use crate::response::Response;
+use crate::xkek::uid_object;
 use ferrite_crypto::dkek::{self, Dkek};
 use ferrite_proto::fid::prefix;
 use ferrite_proto::status::Status;
@@ -30,10 +31,14 @@ fn pending_object(domain: u8) -> ObjectId {
 }
 
 impl<P: Platform, F: Flash> Hsm<'_, P, F> {
-    /// Status of a key domain: total and missing shares, key check value.
+    /// Status of a key domain: total and missing shares, key check value; for an exchange domain also who its members are.
     pub(crate) fn key_domain_status(&mut self, domain: u8, response: &mut Response<'_>) -> Result<(), Status> {
-        let report = self.domain(domain)?.report().ok_or(Status::REFERENCE_NOT_FOUND)?;
-        response.put(&report)
+        let state = self.domain(domain)?;
+        response.put(&state.report().ok_or(Status::REFERENCE_NOT_FOUND)?)?;
+        match state {
+            Domain::Exchange { .. } => response.put(&self.domain_uid(domain)?),
+            _ => Ok(()),
+        }
     }
 
     /// Adds a share. The last one completes the key, which is sealed under the MKEK at once if the user is logged in.
@@ -103,9 +108,15 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             Domain::NotSetUp => return Err(Status::WRONG_P1P2),
             Domain::WithoutDkek => Domain::WithoutDkek,
             Domain::Shares { total, .. } | Domain::Complete { total, .. } => Domain::Shares { total, present: 0 },
+            Domain::Exchange { .. } => Domain::Exchange { check_value: None },
         };
         self.forget_dkek(domain, state)?;
-        self.key_domain_status(domain, response)
+        self.key_domain_status(domain, response)?;
+        if let (Domain::Exchange { .. }, [_, missing, ..]) = (state, response.data_mut()) {
+            // Clients of such a domain expect this answer, though a query says that nothing is missing.
+            *missing = u8::MAX;
+        }
+        Ok(())
     }
 
     /// The complete key of a domain.
@@ -161,16 +172,19 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     }
 
     fn forget_dkek(&mut self, domain: u8, state: Domain) -> Result<(), Status> {
-        let gone = [dkek_object(domain), pending_object(domain)].map(|id| Change::Delete { id });
-        self.change_domain(domain, state, &gone)
+        // The members' public key names an exchange domain for as long as that is one.
+        let keeps_uid = matches!(state, Domain::Exchange { .. });
+        let gone = [dkek_object(domain), pending_object(domain), uid_object(domain)].map(|id| Change::Delete { id });
+        let gone = if keeps_uid { gone.get(..2) } else { gone.get(..) };
+        self.change_domain(domain, state, gone.unwrap_or_default())
     }
 
     /// Writes a domain's new state together with other changes.
-    fn change_domain(&mut self, domain: u8, state: Domain, others: &[Change<'_>]) -> Result<(), Status> {
+    pub(crate) fn change_domain(&mut self, domain: u8, state: Domain, others: &[Change<'_>]) -> Result<(), Status> {
         let mut config = self.config.clone().ok_or(Status::WRONG_OFFSET)?;
         *config.domains.get_mut(usize::from(domain)).ok_or(Status::WRONG_P1P2)? = state;
         let stored = config.to_bytes();
-        let mut changes: heapless::Vec<Change<'_>, 3> = heapless::Vec::new();
+        let mut changes: heapless::Vec<Change<'_>, 4> = heapless::Vec::new();
         changes.push(config_change(&stored)).map_err(|_| Status::INTERNAL)?;
         others.iter().try_for_each(|change| changes.push(*change).map_err(|_| Status::INTERNAL))?;
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
@@ -179,9 +193,10 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         Ok(())
     }
 
-    /// Only the user decides about domains; 6985 for everybody else.
-    fn demand_domain_owner(&self) -> Result<(), Status> {
-        self.demand(Who::User).map_err(|_| Status::CONDITIONS)
+    /// Only the user, with the user PIN, decides about domains; 6985 for everybody else.
+    pub(crate) fn demand_domain_owner(&self) -> Result<(), Status> {
+        let holds_pin = self.session.is_logged_in(Role::User);
+        self.demand(Who::User).ok().filter(|()| holds_pin).ok_or(Status::CONDITIONS)
     }
 
     /// A domain's state: 6B00 before INITIALIZE, 6A86 beyond the number of domains that it made.

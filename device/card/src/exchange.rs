@@ -31,7 +31,7 @@ impl Answer {
     /// A successful command's response.
     pub(crate) fn data(response: &Response<'_>) -> Self {
         let (end, now) = response.lengths();
-        Self { start: 0, now, end, status: Status::OK }
+        Self { start: 0, now, end, status: response.end() }
     }
 
     /// A protected answer, which carries its own status.
@@ -71,6 +71,8 @@ struct Pending {
     end: usize,
     /// What the last status word overwrote, if it was written behind data.
     covered: Option<[u8; 2]>,
+    /// How the last part ends.
+    status: Status,
 }
 
 /// The state between two APDUs.
@@ -98,11 +100,11 @@ impl Exchange {
         if apdu.ins != GET_RESPONSE || apdu.cla.is_chained() {
             return None;
         }
-        let Pending { start, end, covered } = self.pending.take()?;
+        let Pending { start, end, covered, status } = self.pending.take()?;
         let covered = covered.into_iter().flatten();
         bytes.iter_mut().skip(start).zip(covered).for_each(|(byte, covered)| *byte = covered);
         let now = end.saturating_sub(start).min(apdu.le);
-        Some(Answer { start, now: start.saturating_add(now), end, status: Status::OK })
+        Some(Answer { start, now: start.saturating_add(now), end, status })
     }
 
     /// Takes a command or a part of a chain. `None`: the part is kept, and the chain goes on.
@@ -151,7 +153,8 @@ impl Exchange {
     pub(crate) fn deliver<'w>(&'w mut self, answer: Answer, bytes: &'w mut [u8; MAX_RESPONSE]) -> &'w [u8] {
         let Answer { start, now, end, status } = answer;
         let rest = end.saturating_sub(now);
-        let status = if rest == 0 { status } else { Status::more_data(rest) };
+        let last = status;
+        let status = if rest == 0 { last } else { Status::more_data(rest) };
         let stop = now.saturating_add(2);
         let tail = if now > start { bytes.get_mut(now..stop) } else { None };
         let covered = tail.map(|tail| {
@@ -162,7 +165,7 @@ impl Exchange {
         });
         self.used = self.used.max(end);
         if rest > 0 {
-            self.pending = Some(Pending { start: now, end, covered });
+            self.pending = Some(Pending { start: now, end, covered, status: last });
         }
         if covered.is_some() {
             return bytes.get(start..stop).unwrap_or_default();

@@ -21,7 +21,6 @@ use ferrite_proto::command::{Command, Instruction, Options};
 use ferrite_proto::fcp;
 use ferrite_proto::status::Status;
 use ferrite_store::{Flash, Index, Seal, Store};
-use rand_core::Rng;
 use zeroize::Zeroizing;
 
 /// Which application answers.
@@ -142,7 +141,7 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
     /// Executes one complete command. If it fails, nothing of a response is left, and no node of a wallet is selected.
     pub(crate) fn execute(&mut self, apdu: &Apdu<'_>, response: &mut Response<'_>) -> Status {
         match self.run(apdu, response) {
-            Ok(()) => Status::OK,
+            Ok(()) => response.end(),
             Err(status) => {
                 self.session.selected = None;
                 response.discard();
@@ -171,7 +170,9 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             Command::ResetRetryCounter { mode, data } => self.reset_retry_counter(mode, data.0, response),
             Command::DeviceInfo => self.device_info(response),
             Command::Initialize(request) => self.initialize(&request, response),
-            Command::ManageSecurityEnvironment(environment) => self.manage_security_environment(environment),
+            Command::ManageSecurityEnvironment(environment) => self.manage_security_environment(environment, response),
+            Command::VerifyCertificate { certificate } => self.verify_certificate(certificate, response),
+            Command::ExternalAuthenticate { signature } => self.external_authenticate(signature),
             Command::GeneralAuthenticate { point } => self.general_authenticate(point, response),
             Command::MakeSessionPin => self.make_session_pin(response),
             Command::ClearSessionPin => self.clear_session_pin(),
@@ -192,6 +193,9 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             Command::CreateKeyDomain { domain, shares } => self.create_key_domain(domain, shares, response),
             Command::DeleteKeyDomain { domain } => self.delete_key_domain(domain),
             Command::ClearKeyDomain { domain } => self.clear_key_domain(domain, response),
+            Command::CreateExchangeDomain { domain, membership } => {
+                self.create_exchange_domain(domain, membership, response)
+            }
             Command::WrapKey { key } => self.wrap_key(key, response),
             Command::UnwrapKey { key, blob } => self.unwrap_key(key, blob, response),
             Command::DynamicOptions => self.dynamic_options(response),
@@ -203,6 +207,7 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             Command::SecureLockAgreement { point } => self.secure_lock_agreement(point, response),
             Command::SecureLock { operation, message } => self.secure_lock(operation, message),
             Command::PublicKeyAuthenticationStatus { slot } => self.pka_status(slot, response),
+            Command::RegisterPublicKey { slot, request } => self.register_public_key(slot, request, response),
         }
     }
 
@@ -221,23 +226,6 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             return self.select_rescue(response);
         }
         Err(Status::NOT_FOUND)
-    }
-
-    /// GET CHALLENGE: random bytes.
-    fn get_challenge(&mut self, len: usize, response: &mut Response<'_>) -> Result<(), Status> {
-        let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
-        rng.fill_bytes(response.space().get_mut(..len).ok_or(Status::WRONG_LENGTH)?);
-        response.advance(len)
-    }
-
-    /// Status of public-key authentication (specification part 1 §4.15): no key can be registered yet.
-    fn pka_status(&mut self, slot: Option<u8>, response: &mut Response<'_>) -> Result<(), Status> {
-        let pka = self.config.as_ref().and_then(|config| config.pka).ok_or(Status::WRONG_P1P2)?;
-        match slot {
-            Some(slot) if slot >= pka.total => Err(Status::WRONG_P1P2),
-            Some(_) => Err(Status::REFERENCE_NOT_FOUND),
-            None => response.put(&[pka.total, pka.total, pka.required, 0]),
-        }
     }
 
     /// The device's options; none while it is blank.

@@ -11,7 +11,8 @@ use crate::objects::object;
 use crate::platform::Platform;
 use crate::response::Response;
 use ferrite_crypto::{ec, hash::Hash, kdf};
-use ferrite_proto::cvc::{self, Body, PublicKey, Validity};
+use ferrite_proto::command::Attributes;
+use ferrite_proto::cvc::{self, Body, Extensions, Origin, PublicKey, Validity};
 use ferrite_proto::fid::{FileId, KeyId};
 use ferrite_proto::status::Status;
 use ferrite_store::{Flash, Seal};
@@ -19,12 +20,14 @@ use zeroize::Zeroizing;
 
 /// Longest device name: OpenSC takes up to 16 characters as outer authority reference.
 const MAX_NAME: usize = 16;
+/// Longest extensions: a key domain, and attributes as long as a record's metadata, in bytes.
+const MAX_EXTENSIONS: usize = 152 + 32 + ferrite_store::MAX_META;
 /// Longest body and certificate of any key here (RSA-4096 with 64-byte references), in bytes.
-const MAX_BODY: usize = 832;
+const MAX_BODY: usize = 832 + MAX_EXTENSIONS;
 const MAX_SIGNATURE: usize = ferrite_crypto::rsa::MAX_MODULUS;
 const MAX_CERTIFICATE: usize = MAX_BODY + MAX_SIGNATURE + 16;
 /// OpenSC reads at most this much of EF.C_DevAut.
-const MAX_DEVICE_CERTIFICATE: usize = 1024;
+pub(crate) const MAX_DEVICE_CERTIFICATE: usize = 1024;
 
 /// A device's name: the holder reference (CHR) of its first certificate.
 pub(crate) type Name = heapless::Vec<u8, MAX_NAME>;
@@ -44,6 +47,25 @@ pub(crate) struct Identity {
     pub(crate) key_len: usize,
     pub(crate) certificate: heapless::Vec<u8, MAX_DEVICE_CERTIFICATE>,
     pub(crate) request: heapless::Vec<u8, MAX_DEVICE_CERTIFICATE>,
+}
+
+/// What a certificate request says of a key.
+pub(crate) struct RequestDescription<'a> {
+    pub(crate) origin: Origin,
+    pub(crate) attributes: Attributes<'a>,
+    /// Inner authority reference; `None`: the device's name.
+    pub(crate) car: Option<&'a [u8]>,
+    /// Holder reference; `None`: the device's name.
+    pub(crate) chr: Option<&'a [u8]>,
+}
+
+/// What a certificate says besides the key.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    car: &'a [u8],
+    chr: &'a [u8],
+    validity: Option<Validity>,
+    extensions: Extensions<'a>,
 }
 
 impl<P: Platform, F: Flash> Hsm<'_, P, F> {
@@ -66,7 +88,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     }
 
     /// The first certificate in EF.C_DevAut, if there is a readable one, and what follows it.
-    fn first_certificate<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(cvc::Certificate<'b>, &'b [u8])> {
+    pub(crate) fn first_certificate<'b>(&mut self, buffer: &'b mut [u8]) -> Option<(cvc::Certificate<'b>, &'b [u8])> {
         let store = self.storage.open().ok()?;
         let len = store.read(object(FileId::DEVICE_CERTIFICATE), Seal::Public, 0, buffer).ok()?;
         cvc::Certificate::parse(buffer.get(..len)?).ok()
@@ -114,11 +136,13 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let Key::Ec(signer) = &key else { return Err(Status::INTERNAL) };
 
         let mut certificate = [0; MAX_DEVICE_CERTIFICATE];
-        let len = self.certificate(&key, &name, &name, Some(Validity::SELF_ISSUED), &mut certificate)?;
+        let request = Subject { car: &name, chr: &name, validity: None, extensions: Extensions::default() };
+        let issued = Subject { validity: Some(Validity::SELF_ISSUED), ..request };
+        let len = self.certificate(&key, &issued, &mut certificate)?;
         let certificate = certificate.get(..len).ok_or(Status::INTERNAL)?;
-        let mut request = [0; MAX_DEVICE_CERTIFICATE];
-        let len = self.attested_request(&key, &name, &name, &name, signer, &mut request)?;
-        let request = request.get(..len).ok_or(Status::INTERNAL)?;
+        let mut written = [0; MAX_DEVICE_CERTIFICATE];
+        let len = self.attested_request(&key, &request, &name, signer, &mut written)?;
+        let request = written.get(..len).ok_or(Status::INTERNAL)?;
         Ok(Identity {
             certificate: heapless::Vec::from_slice(certificate).map_err(|_| Status::INTERNAL)?,
             request: heapless::Vec::from_slice(request).map_err(|_| Status::INTERNAL)?,
@@ -131,15 +155,16 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     pub(crate) fn write_request(
         &mut self,
         key: &Key,
-        car: Option<&[u8]>,
-        chr: Option<&[u8]>,
+        description: &RequestDescription<'_>,
         response: &mut Response<'_>,
     ) -> Result<(), Status> {
         let device_key = self.device_key().map_err(|_| Status::EXECUTION)?;
         let name = self.name.clone();
-        let car = car.unwrap_or(&name);
-        let chr = chr.unwrap_or(&name);
-        let len = self.attested_request(key, car, chr, &name, &device_key, response.space())?;
+        let RequestDescription { origin, attributes, car, chr } = *description;
+        let uid = self.exchange_domain_of(key, &attributes)?;
+        let extensions = Extensions { key_domain: uid.as_deref(), origin, attributes };
+        let subject = Subject { car: car.unwrap_or(&name), chr: chr.unwrap_or(&name), validity: None, extensions };
+        let len = self.attested_request(key, &subject, &name, &device_key, response.space())?;
         response.advance(len)
     }
 
@@ -147,14 +172,13 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     fn attested_request(
         &mut self,
         key: &Key,
-        car: &[u8],
-        chr: &[u8],
+        subject: &Subject<'_>,
         outer_car: &[u8],
         signer: &ec::PrivateKey,
         out: &mut [u8],
     ) -> Result<usize, Status> {
         let mut certificate = [0; MAX_CERTIFICATE];
-        let len = self.certificate(key, car, chr, None, &mut certificate)?;
+        let len = self.certificate(key, subject, &mut certificate)?;
         let certificate = certificate.get(..len).ok_or(Status::INTERNAL)?;
         let mut outer = [0; 80];
         let len = cvc::write_outer_car(outer_car, &mut outer).map_err(|_| Status::INTERNAL)?;
@@ -167,17 +191,14 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     }
 
     /// A certificate (7F21) signed by the key it certifies; with a validity it also carries a role.
-    fn certificate(
-        &mut self,
-        key: &Key,
-        car: &[u8],
-        chr: &[u8],
-        validity: Option<Validity>,
-        out: &mut [u8],
-    ) -> Result<usize, Status> {
+    fn certificate(&mut self, key: &Key, subject: &Subject<'_>, out: &mut [u8]) -> Result<usize, Status> {
         let public_key = key.public_key()?;
+        let Subject { car, chr, validity, extensions } = *subject;
         let role = validity.map(|_| cvc::Role::SELF_ISSUED);
-        let body = Body { car, public_key: public_key.as_cvc(), chr, role, validity, extensions: None };
+        let mut written = [0; MAX_EXTENSIONS];
+        let len = extensions.write(&mut written).map_err(|_| Status::INTERNAL)?;
+        let extensions = written.get(..len).filter(|extensions| !extensions.is_empty());
+        let body = Body { car, public_key: public_key.as_cvc(), chr, role, validity, extensions };
         let mut body_tlv = [0; MAX_BODY];
         let len = body.write(&mut body_tlv).map_err(|_| Status::INTERNAL)?;
         let body_tlv = body_tlv.get(..len).unwrap_or_default();

@@ -10,8 +10,10 @@ use crate::hierarchy::{LoginKey, Mkek, MkekRecord, PinRecord, Role, SO_TRIES};
 use crate::hsm::Hsm;
 use crate::objects::object;
 use crate::pin::{config_change, mkek_change, pin_change};
+use crate::pka::{KeyLogin, MAX_KEYS};
 use crate::platform::Platform;
 use crate::response::Response;
+use crate::trust::TrustStore;
 use ferrite_crypto::hash::Hash;
 use ferrite_proto::command::Initialize;
 use ferrite_proto::fid::{FileId, KeyId};
@@ -20,9 +22,6 @@ use ferrite_proto::status::Status;
 use ferrite_store::{Change, Flash, ObjectId, Seal};
 use rand_core::Rng;
 use zeroize::Zeroizing;
-
-/// Slots for public-key authentication (specification part 1 §1.8).
-const MAX_PKA: u8 = 8;
 
 impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// The information form: free storage in bytes (4), a zero, our own version (2).
@@ -39,7 +38,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             return Err(Status::EXECUTION);
         }
         let impossible_pka =
-            request.pka.is_some_and(|pka| pka.total > MAX_PKA || pka.required == 0 || pka.required > pka.total);
+            request.pka.is_some_and(|pka| pka.total > MAX_KEYS || pka.required == 0 || pka.required > pka.total);
         // Only the secure lock itself can lock the device: the bit alone would shut its owner out. So would public-key
         // authentication before any key is registered, on a device without an SO.
         let shuts_out = request.pka.is_some() && request.so_pin.is_none();
@@ -118,18 +117,22 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         self.session_pin = None;
         self.mask = None;
         self.session.current = None;
+        self.session.trust = TrustStore::default();
+        self.session.keys = KeyLogin::default();
+        self.session.has_initialised = true;
         self.config = Some(config);
         self.reload_name();
         Ok(())
     }
 
-    /// A locked device must be opened first. D3: free on a blank device; after that the SO-PIN in the command must be the current one, or an SO session be
-    /// open. A device that never had an SO-PIN belongs to its user.
+    /// A locked device must be opened first. D3: free on a blank device; after that the SO-PIN in the command must be the
+    /// current one, or an SO session be open, or as many registered keys have logged in as are needed. A device that never
+    /// had an SO-PIN belongs to its user.
     fn authorise_initialize(&mut self, request: &Initialize<'_>, response: &mut Response<'_>) -> Result<(), Status> {
         if self.options().secure_lock() && self.mask.is_none() {
             return Err(Status::SECURITY_STATUS);
         }
-        if self.session.is_logged_in(Role::SecurityOfficer) {
+        if self.session.is_logged_in(Role::SecurityOfficer) || self.is_admitted_by_keys() {
             return Ok(());
         }
         if self.pin_record(Role::SecurityOfficer)?.is_none() {

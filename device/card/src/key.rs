@@ -4,7 +4,7 @@ use crate::error;
 use ferrite_crypto::secret_key::SecretKey;
 use ferrite_crypto::{Bytes, Join, ec, edwards, hash::Hash, montgomery, rsa};
 use ferrite_proto::command::{Attributes, KeyAlgorithm};
-use ferrite_proto::cvc;
+use ferrite_proto::cvc::{self, RsaPadding, SignatureHash};
 use ferrite_proto::fid::KeyId;
 use ferrite_proto::pkcs15::{self, KeyDescription, KeyType};
 use ferrite_proto::status::Status;
@@ -96,8 +96,14 @@ impl PublicKey {
     pub(crate) fn as_cvc(&self) -> cvc::PublicKey<'_> {
         let number = self.number.as_ref();
         match self.domain {
-            Domain::Rsa => cvc::PublicKey::Rsa { modulus: number, exponent: &[1, 0, 1] },
+            Domain::Rsa => cvc::PublicKey::Rsa {
+                padding: RsaPadding::Pkcs1,
+                hash: SignatureHash::Sha256,
+                modulus: number,
+                exponent: &[1, 0, 1],
+            },
             Domain::Ec(domain) => cvc::PublicKey::Ec {
+                hash: SignatureHash::Sha256,
                 domain: Some(cvc::DomainParameters {
                     prime: domain.prime,
                     a: domain.a,

@@ -4,12 +4,14 @@
 use crate::access;
 use crate::error;
 use crate::hsm::Hsm;
+use crate::identity::RequestDescription;
 use crate::key::{Key, KeyKind, KeyMeta, KeyParameters};
 use crate::objects::object;
 use crate::platform::Platform;
 use crate::response::Response;
 use ferrite_crypto::secret_key::{Len, SecretKey};
 use ferrite_proto::command::{AlgorithmId, Attributes, Instruction, KeyRequest, SecretKeyLen};
+use ferrite_proto::cvc::Origin;
 use ferrite_proto::fid::KeyId;
 use ferrite_proto::pkcs15;
 use ferrite_proto::status::Status;
@@ -61,11 +63,15 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let parameters = KeyParameters::new(request.algorithm)?;
         self.demand_curves(parameters.curves())?;
         let attributes = self.complete(request.attributes)?;
+        self.demand_exchange_domain(parameters, &attributes)?;
+        // Without a PIN there is nothing to seal the key under, which had better be known before it is made.
+        self.session.mkek()?;
         self.confirm_presence(Instruction::GenerateKeyPair, Status::EXECUTION)?;
         let progress = self.platform.progress();
         let rng = self.random.fresh(&mut self.platform).map_err(error::entropy)?;
         let key = Key::generate(parameters, rng, &mut self.platform, &progress)?;
-        self.write_request(&key, request.car, request.chr, response)?;
+        let (car, chr) = (request.car, request.chr);
+        self.write_request(&key, &RequestDescription { origin: Origin::Generated, attributes, car, chr }, response)?;
         if response.wanted() == 0 {
             response.send_whole();
         }
@@ -81,6 +87,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     ) -> Result<(), Status> {
         self.demand_free(id)?;
         let attributes = self.complete(attributes)?;
+        self.session.mkek().map_err(|_| Status::MEMORY_FAILURE)?;
         let len = match len {
             SecretKeyLen::Bits128 => Len::Bits128,
             SecretKeyLen::Bits192 => Len::Bits192,

@@ -44,6 +44,7 @@ mod keys;
 mod lock;
 mod objects;
 mod pin;
+mod pka;
 mod platform;
 mod random;
 mod rescue;
@@ -54,7 +55,10 @@ mod sign;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod transfer;
+mod trust;
+mod verify;
 mod wrap;
+mod xkek;
 
 use exchange::{Assembled, Exchange};
 use hsm::Hsm;
@@ -150,7 +154,7 @@ impl<'w, P: Platform, F: Flash> Card<'w, P, F> {
         let room = self.bytes.get_mut(..buffer::MAX_DATA).unwrap_or_default();
         let mut response = Response::new(room, assembled.le);
         match self.hsm.execute(&assembled.apdu(command), &mut response) {
-            Status::OK => exchange::Answer::data(&response),
+            status if status.is_success() => exchange::Answer::data(&response),
             status => status.into(),
         }
     }

@@ -2,7 +2,6 @@
 
 use crate::VERSION;
 use crate::access::Who;
-use crate::config::Config;
 use crate::error;
 use crate::files::{self, FileRule};
 use crate::hierarchy::Role;
@@ -189,21 +188,24 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
 
     /// Whether the session may do what only `who` may: 6982 if not, 6985 if only the secure lock is in the way.
     pub(crate) fn demand(&self, who: Who) -> Result<(), Status> {
+        let [user, officer] = [Role::User, Role::SecurityOfficer].map(|role| self.session.is_logged_in(role));
         let allowed = match who {
             Who::Anyone => true,
-            // With public-key authentication configured the PIN alone does not make a user (specification §4.13), and
-            // with a transport PIN nobody is one until it is changed (D9).
             Who::User if self.session.is_shut() => {
                 self.demand(Who::UserOfShutDevice)?;
                 return Err(Status::CONDITIONS);
             }
-            Who::User | Who::UserOfShutDevice => {
-                let is_open = |config: &Config| config.pka.is_none() && !config.options.transport_pin();
-                self.session.is_logged_in(Role::User) && self.config.as_ref().is_some_and(is_open)
+            // With a transport PIN nobody is a user until it is changed (D9).
+            Who::User | Who::UserOfShutDevice if self.options().transport_pin() => false,
+            // With public-key authentication configured not the PIN but registered keys make a user (specification §4.13),
+            // and never in a session of the SO (D4).
+            Who::User | Who::UserOfShutDevice if self.config.as_ref().is_some_and(|config| config.pka.is_some()) => {
+                let is_officer_only = officer && !user;
+                (self.is_admitted_by_keys() || self.session.has_initialised) && !is_officer_only
             }
-            Who::UserOrOfficer => {
-                self.session.is_logged_in(Role::SecurityOfficer) || self.demand(Who::UserOfShutDevice).is_ok()
-            }
+            Who::User | Who::UserOfShutDevice => user && self.config.is_some(),
+            Who::UserOrOfficer => officer || self.demand(Who::UserOfShutDevice).is_ok(),
+            Who::PinHolder => officer || (user && !self.options().transport_pin()),
             Who::Nobody => false,
         };
         if allowed { Ok(()) } else { Err(Status::SECURITY_STATUS) }

@@ -9,12 +9,13 @@ pub(crate) struct Response<'w> {
     len: usize,
     wanted: usize,
     whole: bool,
+    end: Status,
 }
 
 impl<'w> Response<'w> {
     /// An empty response for a command that wants up to `wanted` bytes (Ne).
     pub(crate) fn new(bytes: &'w mut [u8], wanted: usize) -> Self {
-        Self { bytes, len: 0, wanted, whole: false }
+        Self { bytes, len: 0, wanted, whole: false, end: Status::OK }
     }
 
     /// Ne of the command: 0 if it has no Le field.
@@ -37,6 +38,16 @@ impl<'w> Response<'w> {
     /// signatures do; without this, data beyond Ne is fetched by GET RESPONSE.
     pub(crate) fn send_whole(&mut self) {
         self.whole = true;
+    }
+
+    /// Ends with another status word than 9000, though the command succeeded.
+    pub(crate) fn end_with(&mut self, status: Status) {
+        self.end = status;
+    }
+
+    /// The status word of a command that succeeded.
+    pub(crate) fn end(&self) -> Status {
+        self.end
     }
 
     /// Appends data.

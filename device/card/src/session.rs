@@ -1,6 +1,8 @@
 //! What the card remembers between two commands, and forgets at reset, power-off and SELECT of an application.
 
 use crate::hierarchy::{LoginKey, Mkek, Role};
+use crate::pka::KeyLogin;
+use crate::trust::TrustStore;
 use ferrite_crypto::channel::Channel;
 use ferrite_crypto::hd::Node;
 use ferrite_crypto::lock::Agreement;
@@ -33,10 +35,17 @@ pub(crate) struct Session {
     pub(crate) challenge: Option<[u8; CHALLENGE]>,
     /// The current elementary file.
     pub(crate) current: Option<FileId>,
+    /// Certificates believed in this session.
+    pub(crate) trust: TrustStore,
+    /// Registered keys that have logged in.
+    pub(crate) keys: KeyLogin,
+    /// INITIALIZE happened in this session: its user needs no registered keys yet, of which there are none.
+    pub(crate) has_initialised: bool,
 }
 
 impl Session {
-    /// Logs everybody out, wipes the MKEK and forgets the selected node; the current file stays.
+    /// Logs everybody out who has a PIN, wipes the MKEK and forgets the selected node; the current file stays, and so do
+    /// registered keys that have logged in.
     pub(crate) fn log_out(&mut self) {
         self.login = None;
         self.mkek = None;
@@ -58,6 +67,10 @@ impl Session {
         self.selected = None;
         if self.login_was_protected {
             self.log_out();
+            self.has_initialised = false;
+        }
+        if self.keys.was_protected {
+            self.keys = KeyLogin::default();
         }
     }
 

@@ -1,16 +1,19 @@
-//! What only tests may do: put a secret key with known bytes into the card, to run published vectors through its commands.
+//! What only tests may do: put keys with known bytes into the card, to run published vectors through its commands.
 //!
 //! The module exists with the feature `testing` alone, which only the tests of this crate ask for.
 
 use crate::Card;
 use crate::error;
 use crate::key::Key;
+use crate::objects::object;
 use crate::platform::Platform;
+use ferrite_crypto::ec;
 use ferrite_crypto::secret_key::SecretKey;
 use ferrite_proto::command::Attributes;
 use ferrite_proto::fid::KeyId;
 use ferrite_proto::status::Status;
-use ferrite_store::Flash;
+use ferrite_store::{Change, Flash, Seal};
+use zeroize::Zeroizing;
 
 /// Stores a key of 16, 24, 32 or 64 bytes under an identifier, in place of any that is there. The user must be logged in.
 ///
@@ -23,4 +26,39 @@ pub fn plant_secret_key<P: Platform, F: Flash>(card: &mut Card<'_, P, F>, id: u8
     }
     let key = Key::Aes(SecretKey::from_bytes(key).map_err(error::crypto)?);
     card.hsm.store_new_key(id, &key, &Attributes::default(), None)
+}
+
+/// Stores a key on a curve, for exchanges in a key domain, in place of any that is there. The user must be logged in.
+///
+/// # Errors
+/// 6400 for a scalar that is none, 6A86 for the device key's identifier, otherwise as UNWRAP KEY.
+pub fn plant_exchange_key<P: Platform, F: Flash>(
+    card: &mut Card<'_, P, F>,
+    id: u8,
+    curve: ec::Curve,
+    scalar: &[u8],
+    domain: u8,
+) -> Result<(), Status> {
+    let id = KeyId::new(id);
+    if id == KeyId::DEVICE {
+        return Err(Status::WRONG_P1P2);
+    }
+    let key = Key::Ec(ec::PrivateKey::from_bytes(curve, scalar).map_err(error::crypto)?);
+    let attributes = Attributes { algorithms: Some(&[0x84]), domain: Some(domain), ..Attributes::default() };
+    card.hsm.store_new_key(id, &key, &attributes, None)
+}
+
+/// Replaces the device key by one on P-256; the certificate that names it is the test's to write.
+///
+/// # Errors
+/// 6400 for a scalar that is none, 6581 if it cannot be stored.
+pub fn plant_device_key<P: Platform, F: Flash>(card: &mut Card<'_, P, F>, scalar: &[u8]) -> Result<(), Status> {
+    let key = Key::Ec(ec::PrivateKey::from_bytes(ec::Curve::P256, scalar).map_err(error::crypto)?);
+    let mut stored = Zeroizing::new([0; Key::MAX_STORED]);
+    let len = key.store(&mut stored)?;
+    let content = stored.get(..len).unwrap_or_default();
+    let put = Change::Put { id: object(KeyId::DEVICE.key()), seal: Seal::Device, meta: &[], content, counter: None };
+    let hsm = &mut card.hsm;
+    let rng = hsm.random.generator(&mut hsm.platform).map_err(error::entropy)?;
+    hsm.storage.open()?.commit(&[put], rng).map_err(error::storage)
 }

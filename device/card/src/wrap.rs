@@ -4,6 +4,7 @@ use crate::access::Who;
 use crate::config::Domain;
 use crate::error;
 use crate::hsm::Hsm;
+use crate::identity::RequestDescription;
 use crate::key::{Key, KeyMeta};
 use crate::objects::object;
 use crate::platform::Platform;
@@ -11,6 +12,7 @@ use crate::response::Response;
 use ferrite_crypto::cipher::Direction;
 use ferrite_proto::blob::{self, BadBlob, Blob, Payload};
 use ferrite_proto::command::{AlgorithmId, Attributes, Instruction};
+use ferrite_proto::cvc::Origin;
 use ferrite_proto::fid::{FileId, KeyId};
 use ferrite_proto::status::Status;
 use ferrite_store::{Flash, Seal};
@@ -31,9 +33,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let meta = KeyMeta::parse(&info.meta).ok_or(Status::MEMORY_FAILURE)?;
         let attributes = meta.attributes(info.counter);
         let domain = attributes.domain.unwrap_or(0);
-        let Ok(Domain::Complete { check_value, .. }) = self.domain(domain) else {
-            return Err(Status::REFERENCE_NOT_FOUND);
-        };
+        let check_value = self.domain(domain).ok().and_then(Domain::check_value);
+        let check_value = check_value.ok_or(Status::REFERENCE_NOT_FOUND)?;
         if !meta.allows(AlgorithmId::WRAP.0) || attributes.counter.is_some() {
             return Err(Status::CONDITIONS);
         }
@@ -101,7 +102,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             return Err(Status::EXECUTION);
         }
         if key.has_public_part() {
-            self.write_request(&key, None, None, response)?;
+            let description = RequestDescription { origin: Origin::Imported, attributes, car: None, chr: None };
+            self.write_request(&key, &description, response)?;
         }
         let request = (!response.data().is_empty()).then_some(response.data());
         let stored = self.store_new_key(id, &key, &attributes, request);
@@ -112,9 +114,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// The first domain whose complete key-encryption key has this check value.
     fn domain_with(&self, check_value: &[u8; blob::CHECK_VALUE]) -> Option<u8> {
         let domains = &self.config.as_ref()?.domains;
-        let found = domains
-            .iter()
-            .position(|domain| matches!(domain, Domain::Complete { check_value: known, .. } if known == check_value));
+        let found = domains.iter().position(|domain| domain.check_value().as_ref() == Some(check_value));
         u8::try_from(found?).ok()
     }
 }

@@ -24,8 +24,6 @@ pub enum Origin {
     Generated = 0,
     /// It came in a blob: others may have it.
     Imported = 1,
-    /// The device derived it from another key by a public number.
-    Derived = 2,
 }
 
 /// The extensions of a request. A key that the device made, without limits and in no key domain, needs none.
@@ -69,7 +67,6 @@ impl<'a> Extensions<'a> {
                 extensions.origin = match reader.expect(Tag(VALUE))? {
                     [0] => Origin::Generated,
                     [1] => Origin::Imported,
-                    [2] => Origin::Derived,
                     _ => return Err(Malformed),
                 };
                 extensions.attributes = Attributes::parse(reader.rest()).map_err(|_| Malformed)?;

@@ -109,7 +109,7 @@ fn every_scheme_of_a_signature_has_its_own_object_identifier() {
 #[test]
 fn extensions_are_read_back_and_the_key_domain_is_where_others_look_for_it() {
     let attributes = Attributes { counter: Some(9), algorithms: Some(&[0x84]), domain: Some(2), wrapping_key: None };
-    let extensions = Extensions { key_domain: Some(&[7; 64]), origin: Origin::Derived, attributes };
+    let extensions = Extensions { key_domain: Some(&[7; 64]), origin: Origin::Imported, attributes };
     let mut out = [0; 200];
     let len = extensions.write(&mut out).unwrap();
     assert_eq!(Extensions::parse(&out[..len]), Ok(extensions));

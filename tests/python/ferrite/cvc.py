@@ -24,6 +24,8 @@ class Certificate:
     chr: bytes
     key: PublicKey
     signature: bytes
+    #: The templates of the extensions (65); none if there are none.
+    extensions: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,21 @@ def parse_device_certificate(data: bytes) -> Certificate:
 
 def _certificate(certificate: tlv.Element, further: tuple[int, ...]) -> Certificate:
     body, signature = tlv.parse_as(certificate.value, 0x7F4E, 0x5F37)
+    elements = tlv.parse(body.value)
+    extensions: tuple[bytes, ...] = ()
+    if elements and elements[-1].tag == 0x65:
+        extensions = tuple(element.value for element in tlv.parse(elements[-1].value) if element.tag == 0x73)
+        further = (*further, 0x65)
     profile, car, key, chr_, *_ = tlv.parse_as(body.value, 0x5F29, 0x42, 0x7F49, 0x5F20, *further)
     if profile.value != b"\x00":
         raise Malformed(f"profile {profile.value.hex()}")
     for reference in (car.value, chr_.value):
         if not reference or not reference.isascii() or not reference.decode().isprintable():
             raise Malformed(f"reference {reference.hex()}")
-    return Certificate(certificate.whole, body.whole, car.value, chr_.value, _public_key(key.value), signature.value)
+    public_key = _public_key(key.value)
+    return Certificate(
+        certificate.whole, body.whole, car.value, chr_.value, public_key, signature.value, extensions
+    )
 
 
 def _public_key(data: bytes) -> PublicKey:

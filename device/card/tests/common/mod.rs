@@ -1,6 +1,8 @@
 //! A card on a flash that can lose its power, and short names for the commands the tests send.
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part of this module")]
 
+pub mod pki;
+
 use ferrite_card::{
     Activity, Board, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind,
     Presence, Restart, SecureBoot, SecureBootError, UserPresence, Workspace,
@@ -31,6 +33,7 @@ pub struct TestPlatform {
     pub restarts: Option<Vec<Restart>>,
     /// Slots for boot keys, and which were burnt.
     pub boot_keys: (u8, Vec<(u8, bool)>),
+    pub unique_id: [u8; 8],
 }
 
 impl TestPlatform {
@@ -45,6 +48,7 @@ impl TestPlatform {
             millis: 0,
             restarts: None,
             boot_keys: (0, Vec::new()),
+            unique_id: [1, 2, 3, 4, 5, 6, 7, 8],
         }
     }
 }
@@ -80,7 +84,7 @@ impl Identity for TestPlatform {
         out.fill(0x5A);
     }
     fn unique_id(&self) -> [u8; 8] {
-        [1, 2, 3, 4, 5, 6, 7, 8]
+        self.unique_id
     }
     fn kind(&self) -> PlatformKind {
         PlatformKind::Virtual
@@ -148,6 +152,14 @@ impl Device {
     pub fn blank() -> (Self, SharedFlash) {
         let flash = SharedFlash::new(PAGES);
         (Self::start(&flash), flash)
+    }
+
+    /// A blank card on a blank flash, of another device than all others with another number.
+    pub fn numbered(number: u8) -> (Self, SharedFlash) {
+        let flash = SharedFlash::new(PAGES);
+        let mut platform = TestPlatform::new(0x9E37_79B9_7F4A_7C15 ^ (u64::from(number) << 40));
+        platform.unique_id = [number; 8];
+        (Self::with(&flash, platform), flash)
     }
 
     /// A card initialised with [`USER_PIN`] and [`SO_PIN`], nobody logged in.
