@@ -3,7 +3,10 @@
 
 mod common;
 
+use common::pki::{self, Signer};
 use common::*;
+use ferrite_crypto::ec::Curve;
+use ferrite_proto::cvc::Extensions;
 use ferrite_store::testing::SharedFlash;
 use sha2::{Digest, Sha256};
 
@@ -20,6 +23,8 @@ struct State {
     wraps: bool,
     /// The master nodes of wallets, as shown.
     nodes: Vec<(Vec<u8>, u16)>,
+    /// Answers about public-key authentication and its first two slots.
+    keys: Vec<(Vec<u8>, u16)>,
 }
 
 const PINS: [(&str, &[u8]); 2] = [("first", USER_PIN), ("second", b"second-pin")];
@@ -41,7 +46,8 @@ fn observe(flash: &SharedFlash) -> (State, [u16; 2]) {
     let signs = device.status(&sign(1, 0x73, b"message")) == 0x9000;
     let wraps = device.status(&apdu(0x80, 0x72, 1, 0x92, &[], Some(65536))) == 0x9000;
     let nodes = [0, 1].map(|seed| device.send(&apdu(0x80, 0x4A, 0x0A, 0, &[2, 1, seed], Some(256)))).to_vec();
-    (State { objects, certificates, domains, pin, signs, wraps, nodes }, retries)
+    let keys = [[0, 0], [2, 0], [2, 1]].map(|[p1, p2]| device.send(&[0x80, 0x54, p1, p2])).to_vec();
+    (State { objects, certificates, domains, pin, signs, wraps, nodes, keys }, retries)
 }
 
 /// Runs `command` on copies of `flash`, cutting the power after every number of flash operations until it completes.
@@ -191,6 +197,79 @@ fn a_domain_is_cleared_or_deleted_or_is_not() {
     assert!(cut_everywhere(&flash, Device::login, &apdu(0x80, 0x52, 4, 0, &[], Some(256))) > 2);
     assert!(cut_everywhere(&flash, Device::login, &apdu(0x80, 0x52, 3, 0, &[], Some(256))) > 2);
     assert!(cut_everywhere(&flash, Device::login, &apdu(0x80, 0x52, 1, 1, &[3], Some(256))) > 2);
+}
+
+#[test]
+fn a_key_that_logs_in_is_registered_or_is_not() {
+    let root = Signer::new("UTROOT00001", Curve::P256);
+    let holder = Signer::new("UTHOLD00001", Curve::P256).without_domain();
+    let (mut device, flash) = Device::blank();
+    let pins = [tlv(&[0x80], &[0, 9]), tlv(&[0x81], USER_PIN), tlv(&[0x82], SO_PIN), tlv(&[0x93], &[2, 1])].concat();
+    device.ok(&apdu(0x80, 0x50, 0, 0, &pins, None));
+    device.ok(&update(0xCA00, 0, &root.self_signed(pki::ROOT)));
+    drop(device);
+    let introduce = |device: &mut Device| {
+        device.login();
+        device.import(&root.issue_to(&holder, pki::DEVICE));
+        device.ok(&pki::choose(0xB6, &holder.chr));
+    };
+    let first = Signer::new("UTKEYA00001", Curve::P256);
+    let register =
+        |p1, slot, key: &Signer| apdu(0x80, 0x54, p1, slot, &pki::content(&key.request(None, &holder)), Some(256));
+    assert!(cut_everywhere(&flash, introduce, &register(0, 0, &first)) > 1);
+    let mut device = Device::start(&flash);
+    introduce(&mut device);
+    device.ok(&register(0, 0, &first));
+    drop(device);
+    // And in the place of another, by the first key's holder.
+    let log_in = |device: &mut Device| {
+        introduce(device);
+        let challenge = device.ok(&apdu(0x00, 0x84, 0, 0, &[], Some(8)));
+        let message = [device.name().as_bytes(), &challenge].concat();
+        device.ok(&pki::choose(0xA4, &first.chr));
+        device.ok(&apdu(0x00, 0x82, 0, 0, &first.sign(&message), None));
+    };
+    let second = Signer::new("UTKEYB00001", Curve::P521);
+    assert!(cut_everywhere(&flash, log_in, &register(1, 0, &second)) > 1);
+}
+
+#[test]
+fn a_device_joins_a_group_and_agrees_on_a_key_or_does_not() {
+    let group = Signer::new("UTGRUP00001", Curve::BrainpoolP256r1);
+    let (mut device, flash) = Device::blank();
+    let data = [tlv(&[0x80], &[0, 1]), tlv(&[0x81], USER_PIN), tlv(&[0x82], SO_PIN), tlv(&[0x97], &[2])].concat();
+    device.ok(&apdu(0x80, 0x50, 0, 0, &data, None));
+    let join = apdu(0x80, 0x52, 2, 0, &device.membership(&group), Some(256));
+    drop(device);
+    assert!(cut_everywhere(&flash, Device::login, &join) > 2);
+    let mut device = Device::start(&flash);
+    device.login();
+    let uid = device.ok(&join)[10..].to_vec();
+    device.ok(&generate_p256(1, &tlv(&[0x92], &[0])));
+    device.ok(&generate_p256(2, &[tlv(&[0x91], &[0x84]), tlv(&[0x92], &[0]), tlv(&[0x90], &[0, 0, 0, 9])].concat()));
+    drop(device);
+    let mut extension = [0; 100];
+    let extensions = Extensions { key_domain: Some(&uid), ..Extensions::default() };
+    let len = extensions.write(&mut extension).unwrap();
+    let exchange = |peer: &Signer| {
+        let data = peer.request(Some(&extension[..len]), peer);
+        apdu(0x80, 0x62, 2, 0x84, &data, Some(256))
+    };
+    let [first, second] = ["UTPEER00001", "UTPEER00002"].map(|chr| Signer::new(chr, Curve::P256));
+    // For the first time, in place of another key, and away with it.
+    assert!(cut_everywhere(&flash, Device::login, &exchange(&first)) > 2);
+    let mut device = Device::start(&flash);
+    device.login();
+    device.ok(&exchange(&first));
+    drop(device);
+    assert!(cut_everywhere(&flash, Device::login, &exchange(&second)) > 2);
+    assert!(cut_everywhere(&flash, Device::login, &apdu(0x80, 0x52, 4, 0, &[], Some(256))) > 2);
+    let mut device = Device::start(&flash);
+    device.login();
+    device.ok(&delete(0xCC01));
+    device.ok(&delete(0xCC02));
+    drop(device);
+    assert!(cut_everywhere(&flash, Device::login, &apdu(0x80, 0x52, 3, 0, &[], Some(256))) > 2);
 }
 
 #[test]

@@ -234,4 +234,13 @@ impl Device {
         };
         [number(), number()].concat()
     }
+
+    /// What makes the device a member of a group: data of KEY DOMAIN.
+    pub fn membership(&mut self, group: &Signer) -> Vec<u8> {
+        let file = self.ok(&read(0xCE00, 0));
+        let request = Request::parse(&file).unwrap();
+        let PublicKey::Ec { point, .. } = request.certificate.body.public_key else { panic!("no EC key") };
+        let signature = group.sign(&[&[0x54], &point[1..33]].concat());
+        [group.self_signed(None), tlv(&[0x54], &signature)].concat()
+    }
 }
