@@ -87,7 +87,10 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     ) -> Result<(), Status> {
         self.demand_free(id)?;
         let attributes = self.complete(attributes)?;
-        self.session.mkek().map_err(|_| Status::MEMORY_FAILURE)?;
+        // As cards of this family say it (specification part 1 §5.3).
+        self.session
+            .mkek()
+            .map_err(|status| if status == Status::EXECUTION { Status::MEMORY_FAILURE } else { status })?;
         let len = match len {
             SecretKeyLen::Bits128 => Len::Bits128,
             SecretKeyLen::Bits192 => Len::Bits192,

@@ -128,10 +128,10 @@ impl PublicKey {
     pub fn from_cvc(key: &cvc::PublicKey<'_>, issuer_curve: Option<ec::Curve>) -> Result<Self> {
         let unknown = || Error::new(ErrorKind::BadAnswer, WHAT, "its curve is unknown");
         Ok(match *key {
-            cvc::PublicKey::Rsa { modulus, exponent } => {
+            cvc::PublicKey::Rsa { modulus, exponent, .. } => {
                 Self::Rsa { modulus: significant(modulus), exponent: significant(exponent) }
             }
-            cvc::PublicKey::Ec { domain, point } => {
+            cvc::PublicKey::Ec { domain, point, .. } => {
                 let curve = match domain {
                     Some(domain) => ec::Curve::from_domain(domain.prime, Some(domain.a), Some(domain.b)),
                     None => Some(issuer_curve.unwrap_or(ec::Curve::P256)),
