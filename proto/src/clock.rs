@@ -60,6 +60,14 @@ impl Moment {
         [high, low, month.saturating_add(months.first()), day, weekday, hour, minute, second]
     }
 
+    /// The day as certificates carry it: six digits YYMMDD.
+    pub fn to_certificate_date(self) -> [u8; 6] {
+        let [high, low, month, day, ..] = self.to_bytes(Months::FromOne);
+        let year = u16::from_be_bytes([high, low]) % 100;
+        let [year, _] = year.to_le_bytes();
+        [year / 10, year % 10, month / 10, month % 10, day / 10, day % 10]
+    }
+
     /// Reads a date with time.
     ///
     /// # Errors
@@ -123,6 +131,8 @@ mod tests {
             assert_eq!(Moment(seconds).to_bytes(Months::FromZero), bytes);
             assert_eq!(Moment::from_bytes(&bytes, Months::FromZero), Ok(Moment(seconds)));
         }
+        assert_eq!(Moment(1_795_445_174).to_certificate_date(), [2, 6, 1, 1, 2, 3]);
+        assert_eq!(Moment(951_782_400).to_certificate_date(), [0, 0, 0, 2, 2, 9]);
     }
 
     #[test]

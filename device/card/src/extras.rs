@@ -76,8 +76,8 @@ pub(crate) fn put_configuration(configuration: &Configuration, response: &mut Re
     response.advance(written.map_err(|_| Status::INTERNAL)?)
 }
 
-/// The time of day: what it was when somebody told, and how the device's own clock stood then. Gone with the power; nothing
-/// that matters is decided by it.
+/// The time of day: what it was when somebody told, and how the device's own clock stood then. Gone with the power;
+/// until then the dates of certificates are compared with it, and nothing else.
 #[derive(Default)]
 pub(crate) struct TimeOfDay {
     set: Option<(Moment, u64)>,

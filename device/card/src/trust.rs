@@ -13,7 +13,7 @@ use crate::verify::{Number, Scheme, Verifier};
 use core::ops::Range;
 use ferrite_crypto::ec;
 use ferrite_proto::command::SecurityEnvironment;
-use ferrite_proto::cvc::{Certificate, PublicKey, Role};
+use ferrite_proto::cvc::{Certificate, PublicKey, Role, Validity};
 use ferrite_proto::fid::{FileId, prefix};
 use ferrite_proto::status::Status;
 use ferrite_store::{Flash, ObjectId, Seal, Store};
@@ -56,6 +56,7 @@ struct Trusted {
     verifier: Verifier,
     /// `None` where certificates carry no roles.
     level: Option<Level>,
+    validity: Option<Validity>,
 }
 
 /// What is kept of an imported certificate; its number lies in the store.
@@ -63,6 +64,7 @@ struct Imported {
     chr: Reference,
     scheme: Scheme,
     level: Option<Level>,
+    validity: Option<Validity>,
     len: usize,
 }
 
@@ -78,11 +80,12 @@ pub(crate) struct TrustStore {
 impl TrustStore {
     fn find(&self, chr: &[u8]) -> Option<Trusted> {
         let mut start: usize = 0;
-        for Imported { chr: known, scheme, level, len } in &self.imported {
+        for Imported { chr: known, scheme, level, validity, len } in &self.imported {
             let end = start.saturating_add(*len);
             if known.as_slice() == chr {
                 let number = Number::from_slice(self.numbers.get(start..end)?).ok()?;
-                return Some(Trusted { verifier: Verifier { scheme: *scheme, number }, level: *level });
+                let verifier = Verifier { scheme: *scheme, number };
+                return Some(Trusted { verifier, level: *level, validity: *validity });
             }
             start = end;
         }
@@ -103,8 +106,8 @@ impl TrustStore {
             let oldest = self.imported.remove(0);
             self.numbers = self.numbers.iter().copied().skip(oldest.len).collect();
         }
-        let (scheme, level) = (trusted.verifier.scheme, trusted.level);
-        let entry = Imported { chr, scheme, level, len: number.len() };
+        let Trusted { verifier: Verifier { scheme, .. }, level, validity } = *trusted;
+        let entry = Imported { chr, scheme, level, validity, len: number.len() };
         if self.numbers.extend_from_slice(number).is_ok() {
             let _ = self.imported.push(entry);
         }
@@ -149,14 +152,15 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             (Some(Level::Verifier), level) => level.is_none_or(|level| level < Level::Verifier),
             (Some(Level::Terminal), _) => false,
         };
-        if body.car != issuer_name.as_slice() || !may_issue {
+        if body.car != issuer_name.as_slice() || !may_issue || !self.is_in_time(body.validity) {
             return Err(Status::CONDITIONS);
         }
         issuer.verifier.verify(certificate.signed, certificate.signature).map_err(|_| Status::CONDITIONS)?;
         let chr = Reference::from_slice(body.chr).ok().filter(|chr| !chr.is_empty()).ok_or(Status::WRONG_LENGTH)?;
         // Below an issuer that has a role, somebody without one is nobody who issues.
         let level = level.or(issuer.level.map(|_| Level::Terminal));
-        let trusted = Trusted { verifier: Verifier::new(&body.public_key, issuer.verifier.curve())?, level };
+        let verifier = Verifier::new(&body.public_key, issuer.verifier.curve())?;
+        let trusted = Trusted { verifier, level, validity: body.validity };
         match self.trusted(&chr, scratch)? {
             Some(known) if known.verifier == trusted.verifier => Ok(()),
             // Two keys of one name: nobody could tell whom a signature is from.
@@ -169,21 +173,31 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     }
 
     /// The key of the certificate that was chosen, if its holder reference is this one: 6A88 if none was chosen, 6985 if it
-    /// was another, 6984 if its key cannot be used.
+    /// was another or is out of date, 6984 if its key cannot be used.
     pub(crate) fn chosen_verifier(&mut self, chr: &[u8], scratch: &mut [u8]) -> Result<Verifier, Status> {
         let (name, trusted) = self.chosen(scratch)?;
         if name.as_slice() == chr { Ok(trusted.verifier) } else { Err(Status::CONDITIONS) }
     }
 
-    /// The key of a trusted certificate by its holder reference: 6A88 if there is none, 6984 if its key cannot be used.
+    /// The key of a trusted certificate by its holder reference: 6A88 if there is none, 6984 if its key cannot be used, 6985
+    /// if it is out of date.
     pub(crate) fn trusted_verifier(&mut self, chr: &[u8], scratch: &mut [u8]) -> Result<Verifier, Status> {
-        self.trusted(chr, scratch)?.map(|trusted| trusted.verifier).ok_or(Status::REFERENCE_NOT_FOUND)
+        let trusted = self.trusted(chr, scratch)?.ok_or(Status::REFERENCE_NOT_FOUND)?;
+        if self.is_in_time(trusted.validity) { Ok(trusted.verifier) } else { Err(Status::CONDITIONS) }
     }
 
     fn chosen(&mut self, scratch: &mut [u8]) -> Result<(Reference, Trusted), Status> {
         let chr = self.session.trust.chosen.clone().ok_or(Status::REFERENCE_NOT_FOUND)?;
         let trusted = self.trusted(&chr, scratch)?.ok_or(Status::REFERENCE_NOT_FOUND)?;
-        Ok((chr, trusted))
+        if self.is_in_time(trusted.validity) { Ok((chr, trusted)) } else { Err(Status::CONDITIONS) }
+    }
+
+    /// Whether today lies within the dates of a certificate. Until somebody tells the device the time it cannot know.
+    fn is_in_time(&mut self, validity: Option<Validity>) -> bool {
+        match (validity, self.now()) {
+            (Some(validity), Ok(now)) => validity.covers(now.to_certificate_date()),
+            (None, _) | (_, Err(_)) => true,
+        }
     }
 
     /// What is known of the holder of a reference. The user's certificates come before imported ones.
@@ -198,7 +212,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         // The way up used the scratch memory.
         let Some(anchor) = self.anchor(chr, scratch)? else { return Ok(None) };
         let verifier = Verifier::new(&anchor.body.public_key, curve).map_err(|_| Status::DATA_INVALID)?;
-        Ok(Some(Trusted { verifier, level: anchor.body.role.map(Level::of) }))
+        Ok(Some(Trusted { verifier, level: anchor.body.role.map(Level::of), validity: anchor.body.validity }))
     }
 
     /// The curve of keys below an authority: its own, or that of the next one above that names one.

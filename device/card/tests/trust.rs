@@ -5,7 +5,7 @@ mod common;
 use common::pki::{DEVICE, HASHES, ISSUER, ROOT, Signer, choose, verify_certificate};
 use common::{Device, SO_PIN, apdu, generate_p256, initialize, read, tlv, update, verify};
 use ferrite_crypto::ec::Curve;
-use ferrite_proto::cvc::{Body, Certificate, PublicKey, Request, Role, RsaPadding, SignatureHash};
+use ferrite_proto::cvc::{Body, Certificate, PublicKey, Request, Role, RsaPadding, SignatureHash, Validity};
 
 /// A logged-in device whose user trusts a root.
 fn trusting(root: &[u8]) -> Device {
@@ -158,6 +158,48 @@ fn who_may_not_issue_is_no_issuer() {
     device.import(&root.issue_to(&issuer, None));
     device.import(&issuer.issue_to(&leaf, None));
     device.import(&leaf.issue_to(&last, None));
+}
+
+#[test]
+fn once_the_device_knows_the_date_certificates_out_of_date_are_not_believed() {
+    let root = Signer::new("UTROOT00001", Curve::P256);
+    let leaf = Signer::new("UTDEVI00001", Curve::P256);
+    let dated = |signer: &Signer, subject: &Signer, rights: Option<u8>, to| {
+        let rights = [rights.unwrap()];
+        signer.certify(&Body {
+            car: signer.chr.as_bytes(),
+            public_key: subject.public_key(),
+            chr: subject.chr.as_bytes(),
+            role: Some(Role { rights: &rights, ..Role::SELF_ISSUED }),
+            validity: Some(Validity { from: [2, 0, 0, 1, 0, 1], to }),
+            extensions: None,
+        })
+    };
+    let clock = |year: u16, month: u8| {
+        let [high, low] = year.to_be_bytes();
+        apdu(0x80, 0x64, 0x0A, 0, &[high, low, month, 1, 0, 0, 0, 0], None)
+    };
+    let mut device = trusting(&dated(&root, &root, ROOT, [3, 0, 0, 1, 0, 1]));
+    let certificate = verify_certificate(&dated(&root, &leaf, DEVICE, [2, 6, 0, 3, 0, 1]));
+    device.ok(&choose(0xB6, &root.chr));
+    device.ok(&clock(2026, 4));
+    assert_eq!(device.status(&certificate), 0x6985);
+    device.ok(&clock(2019, 12));
+    assert_eq!(device.status(&certificate), 0x6985, "before its first day, and the root's");
+    device.ok(&clock(2026, 3));
+    device.ok(&certificate);
+    device.ok(&clock(2031, 1));
+    assert_eq!(device.status(&verify_certificate(&root.issue_to(&leaf, DEVICE))), 0x6985, "the root is out of date");
+    // After a loss of power the device does not know the date.
+    let (mut device, flash) = Device::initialised();
+    device.login();
+    device.ok(&clock(2031, 1));
+    device.ok(&update(0xCA00, 0, &dated(&root, &root, ROOT, [3, 0, 0, 1, 0, 1])));
+    drop(device);
+    let mut device = Device::start(&flash);
+    device.login();
+    device.ok(&choose(0xB6, &root.chr));
+    device.ok(&certificate);
 }
 
 #[test]
