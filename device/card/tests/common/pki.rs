@@ -218,7 +218,7 @@ impl Device {
         let request = Request::parse(&file).unwrap();
         let PublicKey::Ec { hash, point, .. } = request.certificate.body.public_key else { panic!("no EC key") };
         let certificate = issuer.issue(chr, PublicKey::Ec { hash, domain: None, point }, DEVICE);
-        self.ok(&update(0x2F02, 0, &[&[certificate.clone()], above].concat().concat()));
+        self.ok(&update(0x2F02, 0, &[std::slice::from_ref(&certificate), above].concat().concat()));
         self.select();
         certificate
     }
