@@ -3,6 +3,7 @@
 //! [`script`] runs scripts of APDUs with expected answers against any device; [`in_process`] is the card in the same process,
 //! [`over_socket`] one in a process of its own that can be killed at any moment. [`client`] lets the client library talk to
 //! the first.
+//! [`usb`] is a host's end of USB, by which the same scripts reach the device through its USB stack.
 //! [`bench`] is a workbench for real clients: a virtual device in pcscd's reader, and OpenSC's tools around it;
 //! [`tool`] runs `pico-hsm-tool` against a virtual device on a socket.
 //! [`signatures`] is what these sign and OpenSSL verifies.
@@ -19,5 +20,6 @@ pub mod signatures;
 mod sim;
 mod temp;
 pub mod tool;
+pub mod usb;
 
 pub use temp::TempDir;

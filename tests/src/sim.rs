@@ -1,6 +1,6 @@
 //! The simulator as a process of its own.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use std::env;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A running simulator; killed, as by a power cut, when this is dropped.
-pub(crate) struct Sim(Child);
+pub(crate) struct Sim {
+    child: Child,
+    /// What it said before it was ready.
+    announcements: Vec<String>,
+}
 
 impl Sim {
     /// Starts the simulator with further arguments and waits until it is ready.
@@ -21,26 +25,34 @@ impl Sim {
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("{} does not start", program.display()))?;
-        let mut sim = Self(child);
-        let mut line = String::new();
-        BufReader::new(sim.0.stdout.as_mut().context("no standard output")?).read_line(&mut line)?;
-        ensure!(line == "ready\n", "the simulator says {line:?} instead of `ready`");
-        Ok(sim)
+        let mut sim = Self { child, announcements: Vec::new() };
+        for line in BufReader::new(sim.child.stdout.as_mut().context("no standard output")?).lines() {
+            match line? {
+                line if line == "ready" => return Ok(sim),
+                line => sim.announcements.push(line),
+            }
+        }
+        bail!("the simulator ended before it was ready; it said {:?}", sim.announcements);
+    }
+
+    /// Where it serves USB/IP, if it was asked to.
+    pub(crate) fn usbip_address(&self) -> Option<&str> {
+        self.announcements.iter().find_map(|line| line.strip_prefix("usbip "))
     }
 }
 
 impl Sim {
     /// Cuts the power, as `kill -9` does.
     pub(crate) fn kill(&mut self) -> Result<()> {
-        self.0.kill().context("the simulator cannot be killed")
+        self.child.kill().context("the simulator cannot be killed")
     }
 }
 
 impl Drop for Sim {
     fn drop(&mut self) {
         // `kill` is SIGKILL; a process that is gone already needs none.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -1,10 +1,11 @@
-//! Every script of `tests/scripts`, against the card in this process and against the simulator over its socket.
+//! Every script of `tests/scripts`, against the card in this process and against the simulator over its socket and over USB.
 
 use anyhow::{Context, Result};
 use ferrite_tests::bench::source;
 use ferrite_tests::in_process::InProcess;
 use ferrite_tests::over_socket::OverSocket;
 use ferrite_tests::script::Script;
+use ferrite_tests::usb::ccid::OverUsb;
 use std::fs;
 
 fn holds(name: &str) -> Result<()> {
@@ -12,7 +13,8 @@ fn holds(name: &str) -> Result<()> {
     let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
     let script = Script::parse(&text).with_context(|| name.to_owned())?;
     script.run(&mut InProcess::blank()?).with_context(|| format!("{name}, in process"))?;
-    script.run(&mut OverSocket::blank()?).with_context(|| format!("{name}, over the socket"))
+    script.run(&mut OverSocket::blank()?).with_context(|| format!("{name}, over the socket"))?;
+    script.run(&mut OverUsb::blank()?).with_context(|| format!("{name}, over USB"))
 }
 
 macro_rules! scripts {

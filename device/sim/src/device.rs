@@ -47,6 +47,7 @@ pub struct VirtualDevice {
     worker: Mutex<Option<JoinHandle<()>>>,
     interfaces: AtomicU64,
     candidates: Candidates,
+    unique_id: [u8; 8],
 }
 
 impl VirtualDevice {
@@ -58,19 +59,25 @@ impl VirtualDevice {
         let state = StateDir::open(dir)?;
         let (requests, inbox) = mpsc::channel();
         let candidates = Candidates::default();
+        let unique_id = state.key.unique_id();
         let watched = candidates.clone();
         let worker = thread::Builder::new()
             .name("card".into())
             .stack_size(STACK)
             .spawn(move || run(state, options, watched, &inbox))
             .map_err(|error| StateError::Io(dir.to_owned(), error))?;
-        Ok(Self { requests, worker: Mutex::new(Some(worker)), interfaces: AtomicU64::new(0), candidates })
+        Ok(Self { requests, worker: Mutex::new(Some(worker)), interfaces: AtomicU64::new(0), candidates, unique_id })
     }
 
     /// A new interface of the device.
     pub fn connect(&self) -> Interface {
         let id = self.interfaces.fetch_add(1, Ordering::Relaxed);
         Interface { id, requests: self.requests.clone() }
+    }
+
+    /// The unique id: public, it is the USB serial number.
+    pub fn unique_id(&self) -> [u8; 8] {
+        self.unique_id
     }
 
     /// Whether the card still answers.

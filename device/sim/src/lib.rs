@@ -2,7 +2,7 @@
 //!
 //! A [`VirtualDevice`] is the card running in a thread of its own, with its flash memory and its root key in the files
 //! of a [`StateDir`]. Any number of [`Interface`]s talk to it in turn: the virtual reader of pcscd ([`vpcd`]), the
-//! connections of a local socket ([`socket`]), or a test in the same process.
+//! connections of a local socket ([`socket`]), Linux over USB/IP ([`usbip`]), or a test in the same process.
 #![forbid(unsafe_code)]
 
 mod device;
@@ -13,6 +13,7 @@ mod platform;
 pub mod socket;
 mod state;
 mod trace;
+pub mod usbip;
 pub mod vpcd;
 
 pub use device::{Interface, Options, Stopped, VirtualDevice};

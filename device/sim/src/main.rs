@@ -1,12 +1,15 @@
-//! `ferrite-sim`: a virtual HSM in pcscd's virtual reader and on a local socket.
+//! `ferrite-sim`: a virtual HSM in pcscd's virtual reader, on a local socket and over USB/IP.
 //!
-//! It prints `ready` on a line of its own once the state is open and the socket is bound. It does not wait for pcscd, which
+//! It prints `ready` on a line of its own once the state is open and its sockets are bound; before that, with `--usbip`,
+//! `usbip` and the address where it listens. It does not wait for pcscd, which
 //! may be started later or never: the card shows up in the reader within a second of pcscd's start.
 #![forbid(unsafe_code)]
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
+use ferrite_proto::configuration::Configuration;
 use ferrite_sim::socket::Socket;
+use ferrite_sim::usbip::{self, UsbIp};
 use ferrite_sim::{Options, PresencePolicy, StateDir, VirtualDevice, vpcd};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -35,6 +38,9 @@ struct Arguments {
     /// Also serve length-prefixed APDUs on this local socket
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
+    /// Also be a USB device over USB/IP, for `usbip attach`: anybody who reaches this address can use the device
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = usbip::DEFAULT_ADDRESS)]
+    usbip: Option<String>,
     /// What stands for the device's button
     #[arg(long, value_enum, default_value_t = PresenceArgument::Auto)]
     presence: PresenceArgument,
@@ -78,6 +84,12 @@ fn main() -> Result<()> {
         serve_vpcd(arguments.vpcd, talkative, &device)?;
     }
     let mut stdout = std::io::stdout();
+    if let Some(address) = arguments.usbip {
+        let identity = UsbIp::identity(&device, &Configuration::default());
+        let server = UsbIp::bind(&address, &device, identity).with_context(|| format!("cannot listen at {address}"))?;
+        writeln!(stdout, "usbip {}", server.address()?).context("cannot write to standard output")?;
+        server.serve()?;
+    }
     writeln!(stdout, "ready").and_then(|()| stdout.flush()).context("cannot write to standard output")?;
 
     while !stop.load(Ordering::Relaxed) {

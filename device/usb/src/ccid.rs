@@ -5,7 +5,7 @@
 //!
 //! Every message gets exactly one answer, with its number: also one that is malformed, out of order or not supported. A
 //! message ends with its last byte as dwLength says, or with a packet that is not full; where the two disagree it is
-//! refused. After a message that was broken off, whatever follows [`PACKET_GAP`] later is a new one.
+//! refused. After a message that was broken off, whatever follows an abort, or comes [`PACKET_GAP`] later, is a new one.
 
 use crate::MAX_PACKET;
 use crate::message::{
@@ -411,17 +411,19 @@ impl Ccid<'_> {
         Ok(Some(self.status(Request::Abort, seq, Outcome::Processed)))
     }
 
-    /// Gives up whatever is going on. A command that the card has is answered as aborted.
+    /// Gives up whatever is going on. A message that is incomplete, and a command that the card has, are answered as
+    /// aborted; what follows is a new message.
     fn cancel(&mut self, slot: &mut Slot) {
-        if let Input::Message { fate, .. } = &mut self.input {
-            *fate = Fate::Refuse(Error::ABORTED);
-        }
+        let input = core::mem::replace(&mut self.input, Input::Idle);
         self.parts = None;
-        if !matches!(slot.progress(self.me), Progress::Response(_)) || self.pending.is_some() {
+        if self.pending.is_some() || !matches!(slot.progress(self.me), Progress::Response(_)) {
             slot.abandon(self.me);
         }
         if let Some(Pending { seq, .. }) = self.pending.take() {
             self.push(self.status(Request::XfrBlock, seq, Outcome::Failed(Error::ABORTED)));
+        }
+        if let Input::Message { header, .. } = input {
+            self.push(self.status(header.request, header.seq, Outcome::Failed(Error::ABORTED)));
         }
     }
 
@@ -459,7 +461,7 @@ impl Ccid<'_> {
     }
 
     fn push(&mut self, answer: Answer) {
-        // There is room: no message is read while an answer waits, and a request on the control pipe adds two at most.
+        // There is room: no message is read while an answer waits, and a request on the control pipe adds three at most.
         let _ = self.answers.push_back(answer);
     }
 

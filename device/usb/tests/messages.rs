@@ -243,6 +243,16 @@ fn an_abort_ends_a_command_in_whichever_order_its_halves_come() {
 }
 
 #[test]
+fn an_abort_ends_a_message_that_was_broken_off() {
+    let mut bench = Bench::powered();
+    bench.send(&xfr(1, &[0; 500])[..128]);
+    assert!(bench.control(ABORT, abort_value(9)));
+    assert_eq!(bench.answer().expect("the message's")[6..9], [1, 0x40, 0xFF]);
+    assert_eq!(bench.exchange(&message(0x72, 9, [0; 3], &[]))[6..9], [9, 0, 0]);
+    bench.works();
+}
+
+#[test]
 fn half_an_abort_does_no_harm() {
     let mut bench = Bench::powered();
     let bulk = message(0x72, 9, [0; 3], &[]);
