@@ -2,7 +2,10 @@
 
 use crate::app::Global;
 use crate::report::Report;
-use crate::{decrypt, doctor, initialize, keys, list, pins, random, shell, sign, status};
+use crate::{
+    apdu, certificates, cipher, data, decrypt, doctor, domain, initialize, keys, label, list, pins, random, shell,
+    sign, status, wallet,
+};
 use clap::{Parser, Subcommand};
 use ferrite_client::Result;
 
@@ -37,7 +40,21 @@ enum Command {
     Verify(sign::Verify),
     Decrypt(decrypt::Decrypt),
     Agree(decrypt::Agree),
+    #[command(subcommand)]
+    Cipher(cipher::Command),
+    Mac(cipher::Mac),
+    Kdf(cipher::Kdf),
     Random(random::Arguments),
+    #[command(subcommand)]
+    Data(data::Command),
+    #[command(subcommand)]
+    Cert(certificates::Command),
+    #[command(subcommand)]
+    Domain(domain::Command),
+    #[command(subcommand)]
+    Wallet(wallet::Command),
+    Label(label::Arguments),
+    Apdu(apdu::Arguments),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -61,7 +78,16 @@ impl Cli {
             Command::Verify(arguments) => arguments.run(global),
             Command::Decrypt(arguments) => arguments.run(global),
             Command::Agree(arguments) => arguments.run(global),
+            Command::Cipher(command) => command.run(global),
+            Command::Mac(command) => command.run(global),
+            Command::Kdf(command) => command.run(global),
             Command::Random(arguments) => arguments.run(global),
+            Command::Data(command) => command.run(global),
+            Command::Cert(command) => command.run(global),
+            Command::Domain(command) => command.run(global),
+            Command::Wallet(command) => command.run(global),
+            Command::Label(command) => command.run(global),
+            Command::Apdu(command) => command.run(global),
             Command::Completions(arguments) => arguments.run(),
             Command::Man(arguments) => arguments.run(),
         }

@@ -10,14 +10,20 @@
 //! | the others | one family of commands each |
 #![forbid(unsafe_code)]
 
+mod apdu;
 mod app;
 mod bytes;
+mod certificates;
+mod cipher;
 mod cli;
+mod data;
 mod decrypt;
 mod doctor;
+mod domain;
 mod exit;
 mod initialize;
 mod keys;
+mod label;
 mod list;
 mod pins;
 mod progress;
@@ -28,6 +34,8 @@ mod shell;
 mod sign;
 mod ssh;
 mod status;
+mod wallet;
+mod x509;
 
 use clap::error::ErrorKind as ClapErrorKind;
 use clap::{CommandFactory as _, Parser as _};
