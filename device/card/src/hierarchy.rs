@@ -50,6 +50,22 @@ impl Mkek {
     }
 }
 
+#[cfg(feature = "testing")]
+impl Mkek {
+    /// For tests that search for it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[cfg(feature = "testing")]
+impl LoginKey {
+    /// For tests that search for it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// What a PIN opens: 256 random bits, new at every INITIALIZE.
 #[derive(ZeroizeOnDrop)]
 pub(crate) struct LoginKey([u8; KEY]);

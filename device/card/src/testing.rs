@@ -1,4 +1,5 @@
-//! What only tests may do: put keys with known bytes into the card, to run published vectors through its commands.
+//! What only tests may do: put keys with known bytes into the card, to run published vectors through its commands; and look
+//! at its secrets, to search for them where they must not be.
 //!
 //! The module exists with the feature `testing` alone, which only the tests of this crate ask for.
 
@@ -61,4 +62,30 @@ pub fn plant_device_key<P: Platform, F: Flash>(card: &mut Card<'_, P, F>, scalar
     let hsm = &mut card.hsm;
     let rng = hsm.random.generator(&mut hsm.platform).map_err(error::entropy)?;
     hsm.storage.open()?.commit(&[put], rng).map_err(error::storage)
+}
+
+/// Calls `each` with the name and the bytes of what the card keeps secret while somebody is logged in: login key, MKEK, the
+/// key-encryption key, and the stored forms of the device key and of all keys.
+///
+/// # Errors
+/// 6400 if nobody is logged in; 6581.
+pub fn secrets<P: Platform, F: Flash>(
+    card: &mut Card<'_, P, F>,
+    each: &mut dyn FnMut(&str, &[u8]),
+) -> Result<(), Status> {
+    let hsm = &mut card.hsm;
+    each("login key", hsm.session.login()?.bytes());
+    each("MKEK", hsm.session.mkek()?.bytes());
+    let kek = hsm.session.mkek()?.kek();
+    for key in 0..=u8::MAX {
+        let id = object(KeyId::new(key).key());
+        let seal = if key == 0 { Seal::Device } else { Seal::Secret(&kek) };
+        let mut stored = Zeroizing::new([0; Key::MAX_STORED]);
+        match hsm.storage.open()?.read(id, seal, 0, stored.as_mut()) {
+            Ok(len) => each("key", stored.get(..len).unwrap_or_default()),
+            Err(ferrite_store::Error::NotFound) => {}
+            Err(other) => return Err(error::storage(other)),
+        }
+    }
+    Ok(())
 }
