@@ -1,5 +1,6 @@
 //! A workbench for real clients: a virtual device in the virtual reader, and the command lines around it.
 
+use crate::emulated;
 use crate::pcscd::Pcscd;
 use crate::sim::{self, Sim, target_dir};
 use crate::temp::TempDir;
@@ -24,8 +25,16 @@ pub struct Bench {
     sim: Option<Sim>,
     _pcscd: Pcscd,
     dir: TempDir,
-    program: PathBuf,
+    kind: Kind,
     _turn: File,
+}
+
+/// What is in the reader.
+enum Kind {
+    /// The simulator.
+    Virtual(PathBuf),
+    /// The firmware of a Pico, in the emulator.
+    Emulated,
 }
 
 impl Bench {
@@ -34,12 +43,23 @@ impl Bench {
     /// # Errors
     /// Something is missing or does not start; the message says what to do.
     pub fn blank() -> Result<Self> {
-        let program = sim::program()?;
+        Self::with(Kind::Virtual(sim::program()?))
+    }
+
+    /// A blank emulated Pico. It is some hundred times slower than a virtual device.
+    ///
+    /// # Errors
+    /// As for [`Bench::blank`], or there is no firmware image.
+    pub fn emulated() -> Result<Self> {
+        Self::with(Kind::Emulated)
+    }
+
+    fn with(kind: Kind) -> Result<Self> {
         let turn = File::create(std::env::temp_dir().join("ferrite-tests.lock"))?;
         turn.lock()?;
         let dir = TempDir::new()?;
         let pcscd = Pcscd::run()?;
-        let mut bench = Self { sim: None, _pcscd: pcscd, dir, program, _turn: turn };
+        let mut bench = Self { sim: None, _pcscd: pcscd, dir, kind, _turn: turn };
         bench.insert()?;
         Ok(bench)
     }
@@ -65,7 +85,10 @@ impl Bench {
 
     fn insert(&mut self) -> Result<()> {
         self.wait_for_reader(false)?;
-        self.sim = Some(Sim::start(&self.program, &self.dir.path().join("state"), &[])?);
+        self.sim = Some(match &self.kind {
+            Kind::Virtual(program) => Sim::start(program, &self.dir.path().join("state"), &[])?,
+            Kind::Emulated => Sim::run(emulated::command(&self.dir.path().join("flash.bin"))?.arg("--vpcd"))?,
+        });
         self.wait_for_reader(true)
     }
 

@@ -11,6 +11,7 @@
 
 pub mod bench;
 pub mod client;
+pub mod emulated;
 pub mod files;
 pub mod in_process;
 pub mod over_socket;

@@ -17,10 +17,13 @@ pub(crate) struct Sim {
 impl Sim {
     /// Starts the simulator with further arguments and waits until it is ready.
     pub(crate) fn start(program: &Path, state: &Path, arguments: &[&OsStr]) -> Result<Self> {
-        let child = Command::new(program)
-            .arg("--state")
-            .arg(state)
-            .args(arguments)
+        Self::run(Command::new(program).arg("--state").arg(state).args(arguments))
+    }
+
+    /// Starts any program that stands for a device, and waits until it is ready.
+    pub(crate) fn run(command: &mut Command) -> Result<Self> {
+        let program = command.get_program().to_owned();
+        let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -4,7 +4,6 @@ use crate::firmware::{TARGETS, Toolchain};
 use crate::install::{self, Consent, LIBSSL, QEMU_ARM};
 use crate::run::{capture, cargo, headline, root, run};
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// What the card may need on a chip, in bytes: all in all 200 KiB.
@@ -25,9 +24,6 @@ pub(crate) fn chip(consent: Consent) -> Result<()> {
     let [target, _] = TARGETS;
     let mut build = Toolchain::find(consent)?.cargo_build(target);
     build.args(["--manifest-path", "bench/chip/Cargo.toml"]);
-    if let Some(linker) = linker() {
-        build.env("CARGO_TARGET_THUMBV6M_NONE_EABI_LINKER", linker);
-    }
     run(&mut build)?;
     let image = root().join("target/firmware").join(target).join("release/ferrite-bench-chip");
     let mut emulator = Command::new("timeout");
@@ -156,14 +152,6 @@ impl Report<'_> {
 
 fn sum(parts: &[(&str, usize)]) -> usize {
     parts.iter().map(|(_, bytes)| bytes).sum()
-}
-
-/// The linker that comes with rustup's compiler; Debian's is a package of its own.
-fn linker() -> Option<PathBuf> {
-    let sysroot = capture(Command::new("rustc").args(["--print", "sysroot"])).ok()?;
-    let host = capture(Command::new("rustc").args(["--print", "host-tuple"])).ok()?;
-    let linker = PathBuf::from(sysroot.trim()).join("lib/rustlib").join(host.trim()).join("bin/rust-lld");
-    linker.exists().then_some(linker)
 }
 
 #[cfg(test)]

@@ -60,6 +60,9 @@ pub(crate) const QEMU_ARM: Package = Package { name: "qemu-system-arm", is_there
 pub(crate) const PYTHON_VENV: Package = Package { name: "python3-venv", is_there: || python::knows("ensurepip") };
 /// PC/SC for Python.
 pub(crate) const PYSCARD: Package = Package { name: "python3-pyscard", is_there: || python::knows("smartcard") };
+/// What runs the emulator of an RP2040, and what installs it.
+pub(crate) const NODE: [Package; 2] =
+    [Package { name: "nodejs", is_there: || exists("node") }, Package { name: "npm", is_there: || exists("npm") }];
 /// A processor in software that watches what a program does with its memory.
 pub(crate) const VALGRIND: Package = Package { name: "valgrind", is_there: || exists("valgrind") };
 

@@ -4,6 +4,7 @@ mod bench;
 mod checks;
 mod constant_time;
 mod demo;
+mod emulate;
 mod firmware;
 mod install;
 mod python;
@@ -36,8 +37,20 @@ enum Command {
     Test,
     /// Run the end-to-end tests with real clients only.
     E2e,
-    /// Build the crates of the device for microcontrollers.
-    Firmware,
+    /// Build for microcontrollers: the crates of the device, or, with any option, images for boards.
+    Firmware {
+        /// Build the image for this board, as ELF and UF2; an unknown name lists them.
+        #[arg(long)]
+        board: Option<String>,
+        /// USB identifiers, in hexadecimal, or the name of a preset [default: FEFF:FCFD]
+        #[arg(long, value_name = "NAME|VID:PID")]
+        vidpid: Option<String>,
+        /// For publication: every board unless one is named, dependencies exactly as recorded, checksums.
+        #[arg(long)]
+        release: bool,
+    },
+    /// Run the RP2040 firmware in an emulator: scripts, power cuts, presses, OpenSC. Takes some minutes.
+    Emulate,
     /// Measure: what the card needs on a chip, and its speed beside other implementations.
     Bench {
         /// Measure the card on an emulated chip only.
@@ -58,7 +71,10 @@ fn main() -> ExitCode {
         Command::Demo { keep } => demo::run(consent, keep),
         Command::Test => test::all(consent),
         Command::E2e => test::end_to_end(consent),
-        Command::Firmware => firmware::build(consent),
+        Command::Firmware { board, vidpid, release } => {
+            firmware::images(consent, &firmware::Wanted { board, vidpid, release })
+        }
+        Command::Emulate => emulate::all(consent),
         Command::Bench { chip: true } => bench::chip(consent),
         Command::Bench { chip: false } => bench::all(consent),
         Command::ConstantTime { name } => constant_time::check(consent, name.as_deref()),
