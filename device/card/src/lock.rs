@@ -6,7 +6,7 @@
 
 use crate::access::Who;
 use crate::error;
-use crate::hierarchy::MkekRecord;
+use crate::hierarchy::{MkekRecord, Role};
 use crate::hsm::Hsm;
 use crate::pin::{config_change, mkek_change};
 use crate::platform::Platform;
@@ -18,13 +18,17 @@ use ferrite_proto::status::Status;
 use ferrite_store::Flash;
 
 impl<P: Platform, F: Flash> Hsm<'_, P, F> {
-    /// The key agreement that the next message needs: 6700 for what is no point on the curve.
+    /// The key agreement that the next message needs: 6982 if the user has verified no PIN, 6700 for what is no point on the curve.
     pub(crate) fn secure_lock_agreement(
         &mut self,
         point: &[u8; POINT],
         response: &mut Response<'_>,
     ) -> Result<(), Status> {
         self.session.agreement = None;
+        // A user by registered keys alone has opened nothing that could be locked.
+        if !self.session.is_logged_in(Role::User) {
+            return Err(Status::SECURITY_STATUS);
+        }
         let rng = self.random.fresh(&mut self.platform).map_err(error::entropy)?;
         let key = PrivateKey::generate(Curve::P256, rng);
         let secret = key.agree(point).map_err(|_| Status::WRONG_LENGTH)?;

@@ -53,6 +53,10 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let (old, new) = split_pins(data, record.pin_len(), role, role)?;
         let login = self.check_pin(role, old, response.space())?;
         self.log_in(role, login)?;
+        // A transport PIN that stays the same has not been changed: who had it before would have it still (D9).
+        if role == Role::User && self.options().transport_pin() && new == old {
+            return Err(Status::WRONG_DATA);
+        }
         self.replace_pin(role, new, record.tries(), response.space())
     }
 

@@ -1,6 +1,7 @@
 //! The session PIN: eight random bytes that stand for the user PIN inside the secure channel, so that a host need not keep the
 //! PIN itself (decision D8). It is never in flash: power that fails, fails it too.
 
+use crate::access::Who;
 use crate::error;
 use crate::hierarchy::{LoginKey, Role, SealedKey};
 use crate::hsm::Hsm;
@@ -86,7 +87,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         if !self.options().session_pin() {
             return Err(Status::INS);
         }
-        let may = self.session.is_protected && self.session.is_logged_in(Role::User);
-        if may { Ok(()) } else { Err(Status::SECURITY_STATUS) }
+        // A user by registered keys alone has verified no PIN that another could stand for.
+        let has_pin = self.session.is_protected && self.session.is_logged_in(Role::User);
+        if has_pin { self.demand(Who::UserOfShutDevice) } else { Err(Status::SECURITY_STATUS) }
     }
 }

@@ -2,115 +2,11 @@
 
 mod common;
 
-use common::pki::{DEVICE, ISSUER, ROOT, Signer, attest, choose, content};
-use common::{Device, SO_PIN, USER_PIN, apdu, generate_p256, initialize, read, sign, tlv, update, verify};
+use common::holders::*;
+use common::pki::{DEVICE, ROOT, Signer, attest, choose, content};
+use common::{Device, SO_PIN, USER_PIN, apdu, generate_p256, read, sign, tlv, update, verify};
 use ferrite_crypto::ec::Curve;
 use ferrite_proto::cvc::{Request, RsaPadding};
-
-const STATUS: [u8; 4] = [0x80, 0x54, 0x00, 0x00];
-
-fn root() -> Signer {
-    Signer::new("UTROOT00001", Curve::P256)
-}
-
-fn issuer() -> Signer {
-    Signer::new("UTISSU00001", Curve::P256).without_domain()
-}
-
-/// INITIALIZE with public-key authentication.
-fn with_keys(options: [u8; 2], total: u8, required: u8) -> Vec<u8> {
-    let pins = [tlv(&[0x80], &options), tlv(&[0x81], USER_PIN), tlv(&[0x82], SO_PIN)].concat();
-    apdu(0x80, 0x50, 0, 0, &[pins, tlv(&[0x93], &[total, required])].concat(), None)
-}
-
-fn register(request: &[u8]) -> Vec<u8> {
-    apdu(0x80, 0x54, 0x00, 0x00, &content(request), Some(256))
-}
-
-fn replace(slot: u8, request: &[u8]) -> Vec<u8> {
-    apdu(0x80, 0x54, 0x01, slot, &content(request), Some(256))
-}
-
-fn answer(signature: &[u8]) -> Vec<u8> {
-    apdu(0x00, 0x82, 0x00, 0x00, signature, None)
-}
-
-fn challenge(device: &mut Device, len: usize) -> Vec<u8> {
-    device.ok(&apdu(0x00, 0x84, 0x00, 0x00, &[], Some(len)))
-}
-
-/// A device that holds a key for logging in elsewhere, with a certificate of its own.
-struct Holder {
-    device: Device,
-    certificate: Vec<u8>,
-    request: Vec<u8>,
-    chr: String,
-    name: String,
-}
-
-impl Holder {
-    fn new(number: u8) -> Self {
-        let (mut device, _) = Device::numbered(number);
-        device.ok(&initialize(&[0, 1], USER_PIN, SO_PIN));
-        device.select();
-        let name = format!("UTHOLD{number:03}00001");
-        let certificate =
-            device.enrol(&name, &issuer(), &[root().issue_to(&issuer(), ISSUER), root().self_signed(ROOT)]);
-        device.login();
-        // No holder reference of its own: the key is called what the device is.
-        let template = {
-            let oid = hex::decode("04007F00070202020203").unwrap();
-            let domain = Curve::P256.domain();
-            [tlv(&[0x06], &oid), tlv(&[0x81], domain.prime), tlv(&[0x82], domain.a)].concat()
-        };
-        let request = device.ok(&apdu(0x00, 0x46, 1, 0, &tlv(&[0x7F, 0x49], &template), Some(65536)));
-        let chr = String::from_utf8(Request::parse(&request).unwrap().certificate.body.chr.to_vec()).unwrap();
-        Self { device, certificate, request, chr, name }
-    }
-
-    /// Registers its key, as clients do: certificates first.
-    fn register_at(&self, target: &mut Device) -> Vec<u8> {
-        self.introduce_to(target);
-        target.ok(&register(&self.request))
-    }
-
-    fn introduce_to(&self, target: &mut Device) {
-        target.import(&root().issue_to(&issuer(), ISSUER));
-        target.import(&self.certificate);
-        target.ok(&choose(0xB6, &self.name));
-    }
-
-    fn answer(&mut self, target: &str, challenge: &[u8]) -> Vec<u8> {
-        let signature = self.device.sign_raw(1, &[target.as_bytes(), challenge].concat());
-        answer(&signature)
-    }
-
-    /// Answers a challenge of its own.
-    fn log_in_at(&mut self, target: &mut Device) {
-        let name = target.name();
-        target.ok(&choose(0xA4, &self.chr));
-        let challenge = challenge(target, 8);
-        let answer = self.answer(&name, &challenge);
-        target.ok(&answer);
-    }
-}
-
-/// A device that needs two of three holders, all registered, nobody logged in.
-fn guarded(options: [u8; 2]) -> (Device, [Holder; 3]) {
-    let (mut target, _) = Device::blank();
-    target.ok(&with_keys(options, 3, 2));
-    target.ok(&update(0xCA00, 0, &root().self_signed(ROOT)));
-    target.ok(&generate_p256(1, &[]));
-    assert_eq!(target.ok(&STATUS), [3, 3, 2, 0]);
-    target.select();
-    target.login();
-    let holders = [1, 2, 3].map(Holder::new);
-    for (holder, missing) in holders.iter().zip([2, 1, 0]) {
-        assert_eq!(holder.register_at(&mut target), [3, missing, 2, 0]);
-    }
-    target.select();
-    (target, holders)
-}
 
 /// Whether somebody is a user: may write files, and use keys.
 fn rights(target: &mut Device) -> (u16, u16) {
@@ -251,7 +147,7 @@ fn only_what_key_and_device_signed_is_registered() {
     let device = Signer::new("UTDEVI00001", Curve::P256).without_domain();
     let key = Signer::new("UTKEY00001", Curve::P256);
     let (mut target, _) = Device::blank();
-    target.ok(&with_keys([0, 1], 2, 1));
+    target.ok(&with_keys([0, 1], 2, 1, &[]));
     target.ok(&update(0xCA00, 0, &root().self_signed(ROOT)));
     let good = key.request(None, &device);
     assert_eq!(target.status(&register(&good)), 0x6A88, "no certificate was chosen");
@@ -335,7 +231,7 @@ fn registration_takes_a_pin_and_a_device_that_has_slots() {
     assert_eq!(plain.status(&register(&request)), 0x6A82);
     assert_eq!(plain.status(&choose(0xA4, &key.chr)), 0x6A88);
     let (mut target, _) = Device::blank();
-    target.ok(&with_keys([0, 1], 1, 1));
+    target.ok(&with_keys([0, 1], 1, 1, &[]));
     target.ok(&update(0xCA00, 0, &root().self_signed(ROOT)));
     target.select();
     assert_eq!(target.status(&register(&request)), 0x6982);
@@ -350,7 +246,7 @@ fn registration_takes_a_pin_and_a_device_that_has_slots() {
     // Impossible numbers, and keys that would shut the owner out.
     let (mut blank, _) = Device::blank();
     for (total, required) in [(9, 1), (2, 3), (2, 0), (0, 0)] {
-        assert_eq!(blank.status(&with_keys([0, 1], total, required)), 0x6A80);
+        assert_eq!(blank.status(&with_keys([0, 1], total, required, &[])), 0x6A80);
     }
     let without_so = [tlv(&[0x81], USER_PIN), tlv(&[0x93], &[1, 1])].concat();
     assert_eq!(blank.status(&apdu(0x80, 0x50, 0, 0, &without_so, None)), 0x6A80);
@@ -388,7 +284,7 @@ fn a_key_is_replaced_by_its_user_where_the_options_say_so() {
 #[test]
 fn the_session_that_initialises_is_its_users_until_the_next_selection() {
     let (mut target, _) = Device::blank();
-    target.ok(&with_keys([0, 1], 2, 2));
+    target.ok(&with_keys([0, 1], 2, 2, &[]));
     target.ok(&generate_p256(1, &[]));
     target.login();
     assert_eq!(rights(&mut target), (0x9000, 0x9000));
@@ -396,7 +292,7 @@ fn the_session_that_initialises_is_its_users_until_the_next_selection() {
     target.login();
     assert_eq!(rights(&mut target), (0x6982, 0x6982));
     // With a transport PIN not even that session is.
-    target.ok(&with_keys([0, 3], 2, 2));
+    target.ok(&with_keys([0, 3], 2, 2, &[]));
     assert_eq!(rights(&mut target), (0x6982, 0x6982));
 }
 
@@ -417,7 +313,7 @@ fn holders_may_initialise_and_nothing_of_theirs_is_left_after_it() {
     // Keys registered before are not there after.
     target.select();
     target.ok(&verify(0x88, b"new-officer"));
-    target.ok(&with_keys([0, 1], 3, 2));
+    target.ok(&with_keys([0, 1], 3, 2, &[]));
     assert_eq!(target.ok(&STATUS), [3, 3, 2, 0]);
     assert_eq!(target.status(&choose(0xA4, &a.chr)), 0x6A88);
 }

@@ -1,6 +1,7 @@
 //! A card on a flash that can lose its power, and short names for the commands the tests send.
 #![allow(dead_code, unreachable_pub, reason = "every test file uses its own part of this module")]
 
+pub mod holders;
 pub mod host;
 pub mod pki;
 
