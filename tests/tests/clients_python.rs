@@ -55,6 +55,11 @@ fn requests() -> Result<()> {
 }
 
 #[test]
+fn authorities() -> Result<()> {
+    Bench::blank()?.python("test_authorities.py", &[])
+}
+
+#[test]
 fn restart() -> Result<()> {
     let mut bench = Bench::blank()?;
     bench.python("test_restart.py", &["before"])?;

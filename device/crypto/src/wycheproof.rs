@@ -314,12 +314,9 @@ fn rsa_pss_signatures() {
             let modulus = sized(&group.key.n, group.key_size / 8);
             for test in group.tests {
                 let digest = hash.digest(&[&test.msg]);
-                let verified = rsa::verify_pss_with(hash, group.salt_size, &modulus, digest.as_ref(), &test.sig);
-                let accepted = verified.is_ok();
-                // A salt as long as the hash is what certificates have.
-                if group.salt_size == hash.digest_len() {
-                    assert_eq!(rsa::verify_pss(hash, &modulus, digest.as_ref(), &test.sig), verified);
-                }
+                // The device takes any length of salt; the vectors want one.
+                let salt_len = rsa::verified_salt_len(hash, &modulus, digest.as_ref(), &test.sig);
+                let accepted = salt_len == Ok(group.salt_size);
                 tally.check(test.result, accepted, || format!("{set:?} {} {}", test.tc_id, test.comment));
             }
         }

@@ -24,7 +24,7 @@ use number::{
 use rand_core::CryptoRng;
 pub use transfer::Parts;
 #[cfg(test)]
-pub(crate) use verify::verify_pss_with;
+pub(crate) use verify::verified_salt_len;
 pub use verify::{verify_pkcs1, verify_pss};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
