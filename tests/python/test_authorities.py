@@ -113,6 +113,7 @@ class AuthorityTest(CardTest):
 class DeviceCertificates(AuthorityTest):
     def test_a_device_is_certified_and_vouches_for_keys_in_its_new_name(self) -> None:
         self.initialize()
+        own = self.card.read_file(0x2F02)
         root = Authority.root(b"UTROOT00001", ec_key())
         issuer = root.authority(b"UTISSU00001")
         name = b"UTFERRITE00001"
@@ -139,6 +140,9 @@ class DeviceCertificates(AuthorityTest):
         self.initialize()
         self.card.select()
         self.assertEqual(self.card.read_file(0x2F02), certificate + issuer.certificate + root.certificate)
+        # For the other tests it is nobody's again.
+        self.card.verify()
+        self.write(0x2F02, own)
 
     def test_certificates_with_every_scheme_are_believed_and_changed_ones_are_not(self) -> None:
         self.initialize()
