@@ -317,3 +317,35 @@ fn holders_may_initialise_and_nothing_of_theirs_is_left_after_it() {
     assert_eq!(target.ok(&STATUS), [3, 3, 2, 0]);
     assert_eq!(target.status(&choose(0xA4, &a.chr)), 0x6A88);
 }
+
+/// What keys did through the secure channel is worth nothing outside it: somebody on the line could go on in their name.
+#[test]
+fn keys_that_answer_through_the_channel_are_logged_out_with_it() {
+    use common::host::Host;
+    let (mut target, [mut a, mut b, _]) = guarded([0, 1]);
+    let name = target.name();
+    let mut host = Host::open(&mut target);
+    for holder in [&mut a, &mut b] {
+        host.ok(&mut target, [0x00, 0x22, 0x81, 0xA4], &tlv(&[0x83], holder.chr.as_bytes()));
+        let (challenge, _) = host.send(&mut target, [0x00, 0x84, 0, 0], &[], 8);
+        let signature = holder.device.sign_raw(1, &[name.as_bytes(), &challenge].concat());
+        host.ok(&mut target, [0x00, 0x82, 0, 0], &signature);
+    }
+    let write = [tlv(&[0x54], &[0, 0]), tlv(&[0x53], b"x")].concat();
+    host.ok(&mut target, [0x00, 0xD7, 0xCF, 0x01], &write);
+    assert_eq!(host.ok(&mut target, [0x80, 0x54, 0, 0], &[]), [3, 0, 2, 2]);
+    // The answer 9001 travels inside.
+    let (chr, status) = host.send(&mut target, [0x80, 0x54, 2, 1], &[], 256);
+    assert_eq!((chr.as_slice(), status), (b.chr.as_bytes(), 0x9001));
+    assert_eq!(target.ok(&STATUS), [3, 0, 2, 0]);
+    assert_eq!(target.status(&update(0xCF01, 0, b"x")), 0x6982);
+    // What they did in the clear a channel does not disturb, and a wrong message in it neither.
+    a.log_in_at(&mut target);
+    b.log_in_at(&mut target);
+    let mut host = Host::open(&mut target);
+    host.ok(&mut target, [0x00, 0xD7, 0xCF, 0x01], &write);
+    target.ok(&update(0xCF01, 0, b"x"));
+    // A selection inside the channel ends the session.
+    host.ok(&mut target, [0x00, 0xA4, 0x04, 0x00], common::AID);
+    assert_eq!(host.ok(&mut target, [0x80, 0x54, 0, 0], &[]), [3, 0, 2, 0]);
+}
