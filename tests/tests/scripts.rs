@@ -39,4 +39,5 @@ scripts! {
     wrong_pins_count_down_and_the_so_pin_unblocks: "pin-countdown.apdu"
     files_are_written_read_and_deleted: "files.apdu"
     recorded_keys_compute_what_was_recorded: "known-answers.apdu"
+    what_the_user_trusts_is_believed_and_registered_keys_are_wanted: "trust.apdu"
 }
