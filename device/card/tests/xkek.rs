@@ -58,25 +58,29 @@ fn unwrap(key: u8, blob: &[u8]) -> Vec<u8> {
 }
 
 fn initialised(number: u8) -> Device {
-    let (mut device, _) = Device::numbered(number);
+    on_flash(number).0
+}
+
+fn on_flash(number: u8) -> (Device, ferrite_store::testing::SharedFlash) {
+    let (mut device, flash) = Device::numbered(number);
     let data = [tlv(&[0x80], &[0, 1]), tlv(&[0x81], USER_PIN), tlv(&[0x82], SO_PIN), tlv(&[0x97], &[2])].concat();
     device.ok(&apdu(0x80, 0x50, 0, 0, &data, None));
     device.select();
-    device
+    (device, flash)
 }
 
 /// A device whose key and certificate are those of the vector, with the user logged in.
-fn of_the_vector() -> Device {
-    let mut device = initialised(1);
+fn of_the_vector() -> (Device, ferrite_store::testing::SharedFlash) {
+    let (mut device, flash) = on_flash(1);
     device.login();
     ferrite_card::testing::plant_device_key(&mut device.card, &DEVICE_SCALAR).unwrap();
     device.ok(&update(0x2F02, 0, &hex::decode(V5_DEVICE_CERTIFICATE).unwrap()));
-    device
+    (device, flash)
 }
 
 #[test]
 fn the_published_exchange_comes_to_the_published_key() {
-    let mut device = of_the_vector();
+    let (mut device, flash) = of_the_vector();
     let membership = hex::decode(V5_MEMBERSHIP).unwrap();
     assert_eq!(hex::encode_upper(device.ok(&key_domain(2, 0, &[]))), "FF000000000000000000");
     let uid_and = |head: &str| format!("{head}{V5_UID}");
@@ -87,6 +91,7 @@ fn the_published_exchange_comes_to_the_published_key() {
     assert_eq!(hex::encode_upper(device.ok(&key_domain(0, 0, &[]))), uid_and("FF00F312425D95F62FEF"));
     // And the key is what the vector says: it opens what was wrapped under it.
     let agreed = hex::decode("699525E8C9F251066F5ED55A5CD5F33E6327F6806E79C225397D0678E0CC5133").unwrap();
+    assert!(!flash.lock().bytes().windows(16).any(|window| agreed.windows(16).any(|part| part == window)));
     device.ok(&generate_p256(1, &tlv(&[0x92], &[0])));
     let blob = device.ok(&wrap(1));
     let mut other = initialised(2);
