@@ -23,12 +23,16 @@
 //! | [`signature`] | signature schemes: asking the device for them, checking without it |
 //! | [`custody`] | DKEK shares, thresholds, wrapped keys |
 //! | [`import`] | keys and certificates from PKCS#12, PKCS#8, PKCS#1 and SEC 1 files |
+//! | [`certificate`] | an authority for devices, chains, attestation |
+//! | [`channel`] | the secure channel |
 //! | [`error`] | what happened, why, and what to do about it |
 //!
 //! Commands are encoded and answers decoded by `ferrite-proto`, as on the device. Secrets live in types that wipe
 //! themselves and cannot be printed.
 #![forbid(unsafe_code)]
 
+pub mod certificate;
+pub mod channel;
 pub mod custody;
 pub mod discovery;
 pub mod error;
@@ -40,6 +44,8 @@ mod random;
 pub mod signature;
 pub mod transport;
 
+pub use certificate::Trust;
+pub use channel::SecureChannel;
 pub use discovery::{devices, open};
 pub use error::{Error, ErrorKind, Result};
 pub use hsm::{Hsm, Initialization, KeyAttributes};

@@ -158,7 +158,7 @@ impl<T: Transport> Hsm<T> {
         self.delete_file_if_there(id.certificate())
     }
 
-    /// The certificate request of a key, as the device made it: see [`crate::attestation`].
+    /// The certificate request of a key, as the device made it: see [`crate::certificate::attestation`].
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`]: there is none any more, or it was replaced by a certificate.

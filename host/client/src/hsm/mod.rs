@@ -10,9 +10,11 @@
 //! | `operations` | signatures, decryption, agreement |
 //! | `ciphers` | operations with secret keys |
 //! | `wallets` | hierarchical deterministic keys |
+//! | `device` | options, clock, memory, configuration, secure lock, rescue application |
 //! | `domains` | key domains, DKEK shares, wrapping |
 
 mod ciphers;
+mod device;
 mod domains;
 mod files;
 mod keys;
@@ -22,6 +24,7 @@ mod pins;
 mod wallets;
 
 pub use ciphers::CipherRequest;
+pub use device::{Memory, SecureBoot};
 pub use domains::{DomainState, DomainStatus};
 pub(crate) use keys::describe;
 pub use keys::{KeyAttributes, NewKey};
