@@ -15,7 +15,7 @@ use der::Encode as _;
 use der::asn1::OctetStringRef;
 use ferrite_crypto::ec::{self, Curve};
 use ferrite_crypto::hash::Hash;
-use ferrite_proto::cvc::{self, Body, Certificate, DomainParameters, Role, Validity};
+use ferrite_proto::cvc::{self, Body, Certificate, DomainParameters, Role, SignatureHash, Validity};
 use ferrite_proto::fid::{FileId, KeyId};
 use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
@@ -261,7 +261,7 @@ fn issue(
     }
     let body = Body {
         car,
-        public_key: cvc::PublicKey::Ec { domain: is_root.then_some(parameters), point },
+        public_key: cvc::PublicKey::Ec { hash: SignatureHash::Sha256, domain: is_root.then_some(parameters), point },
         chr,
         role: Some(Role { oid: &TERMINAL_TYPE, rights }),
         validity: Some(validity),
