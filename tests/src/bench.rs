@@ -138,6 +138,29 @@ impl Bench {
         Ok(text)
     }
 
+    /// Runs a program that asks for input, and types it; it must succeed. Returns what it printed, on both streams.
+    ///
+    /// # Errors
+    /// It is missing, or fails.
+    pub fn run_with_input(&self, program: &str, arguments: &[&str], input: &str) -> Result<String> {
+        self.write("input", input.as_bytes())?;
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.dir.path()).stdin(File::open(self.path("input"))?);
+        let Finished { success, text } = finish(&mut command)?;
+        ensure!(success, "{program} {} fails:\n{text}", arguments.join(" "));
+        Ok(text)
+    }
+
+    /// Takes the device out of the reader and puts another one in, which is blank.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn exchange_device(&mut self) -> Result<()> {
+        self.sim = None;
+        fs::remove_dir_all(self.dir.path().join("state"))?;
+        self.insert()
+    }
+
     /// Runs a program that must fail. Returns what it printed, on both streams.
     ///
     /// # Errors

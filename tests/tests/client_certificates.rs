@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use ferrite_client::certificate::{Authority, attestation, chain};
 use ferrite_client::key_type::KeyType;
 use ferrite_client::proto::fid::{FileId, KeyId};
-use ferrite_client::{ErrorKind, Hsm, KeyAttributes, PublicKey, SecureChannel, Trust};
+use ferrite_client::{ErrorKind, Hsm, Initialization, KeyAttributes, PublicKey, SecureChannel, Trust};
 use ferrite_tests::client::{INITIALIZATION, PIN, initialized};
 use ferrite_tests::in_process::InProcess;
 
@@ -133,6 +133,28 @@ fn an_authority_is_kept_in_files_under_a_password() -> Result<()> {
     Ok(())
 }
 
+/// A report says what limits a key, and that a key which came in a blob may be elsewhere too.
+#[test]
+fn a_report_tells_limits_and_where_a_key_comes_from() -> Result<()> {
+    let root = Authority::root("UTMYROOT00001", 20)?;
+    let issuer = root.issuer("UTMYISSUE00001", 10)?;
+    let mut hsm = initialized(&Initialization { dkek_shares: Some(1), ..INITIALIZATION })?;
+    hsm.import_share(0, &[1; 32])?;
+    let certificate = issuer.issue_device(&hsm.device_request()?, None, 5)?;
+    hsm.install_device_certificate(&certificate, &[issuer.certificate(), root.certificate()])?;
+    let limits = KeyAttributes { counter: Some(9), algorithms: Some(vec![0x73]), domain: Some(0) };
+    hsm.generate_key(KeyId::new(1), "p256".parse()?, "", &limits)?;
+    let attested = attestation::verify(&hsm.attest(KeyId::new(1))?, Trust::Roots(&roots(&root)))?;
+    assert_eq!((attested.origin, attested.attributes), (attestation::Origin::Generated, limits));
+    hsm.generate_key(KeyId::new(2), "p256".parse()?, "", &KeyAttributes::default())?;
+    let wrapped = hsm.export_key(KeyId::new(2))?;
+    hsm.restore_key(KeyId::new(3), &wrapped)?;
+    let attested = attestation::verify(&hsm.attest(KeyId::new(3))?, Trust::Roots(&roots(&root)))?;
+    assert_eq!(attested.origin, attestation::Origin::Imported);
+    assert_eq!(attested.public_key, hsm.public_key(KeyId::new(2))?);
+    Ok(())
+}
+
 #[test]
 fn keys_of_every_kind_are_attested_and_no_other_key_is() -> Result<()> {
     let (root, _, mut hsm) = certified()?;
@@ -146,6 +168,7 @@ fn keys_of_every_kind_are_attested_and_no_other_key_is() -> Result<()> {
         let report = hsm.attest(id)?;
         let attested = attestation::verify(&report, Trust::Roots(&trusted)).context(name)?;
         assert_eq!(Some(&attested.public_key), key.public_key.as_ref(), "{name}");
+        assert_eq!((attested.origin, attested.attributes), (attestation::Origin::Generated, KeyAttributes::default()));
         assert_eq!(attested.device.serial(), hsm.token()?.serial);
         hsm.delete_key(id)?;
     }

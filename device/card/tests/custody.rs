@@ -351,3 +351,29 @@ fn with_press_to_confirm_no_key_leaves_or_comes_without_the_user() {
     device.ok(&unwrap(2, &bytes(V3)));
     assert_eq!(device.card.platform().asked, asked + 2);
 }
+
+#[test]
+fn a_full_store_takes_no_key() {
+    let (mut device, flash) = with_dkek();
+    // Large files first, then ever smaller ones, until not even a byte more fits.
+    let mut file = 0xCF00;
+    for len in [20_000, 2_000, 200, 1] {
+        while device.send(&update(file, 0, &vec![0x5A; len])).1 == 0x9000 {
+            file += 1;
+            assert!(file <= 0xCFFF, "it never fills up");
+        }
+    }
+    assert_eq!(device.status(&update(file, 0, &[0x5A])), 0x6A84);
+    let enumerate = apdu(0x80, 0x58, 0, 0, &[], Some(65536));
+    let objects = device.ok(&enumerate);
+    assert_eq!(device.status(&unwrap(2, &bytes(V4_TYPE_5))), 0x6A84);
+    assert_eq!(device.ok(&enumerate), objects);
+    drop(device);
+    // After a restart as before; with room the key comes.
+    let mut device = Device::start(&flash);
+    device.login();
+    assert_eq!(device.ok(&enumerate), objects);
+    device.ok(&delete(0xCF01));
+    device.ok(&unwrap(2, &bytes(V4_TYPE_5)));
+    assert_eq!(hex::encode_upper(device.ok(&sign(2, 0x33, b"hello"))), V4_SIGNATURE);
+}

@@ -23,6 +23,7 @@
 //! | [`signature`] | signature schemes: asking the device for them, checking without it |
 //! | [`custody`] | DKEK shares, thresholds, wrapped keys |
 //! | [`import`] | keys and certificates from PKCS#12, PKCS#8, PKCS#1 and SEC 1 files |
+//! | [`archive`] | backups of a whole device, or of one key, in one encrypted file |
 //! | [`certificate`] | an authority for devices, chains, attestation |
 //! | [`channel`] | the secure channel |
 //! | [`error`] | what happened, why, and what to do about it |
@@ -31,6 +32,7 @@
 //! themselves and cannot be printed.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod certificate;
 pub mod channel;
 pub mod custody;

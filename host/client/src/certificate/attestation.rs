@@ -5,10 +5,11 @@
 
 use super::chain::{self, DeviceCertificate, Trust};
 use crate::error::{Error, ErrorKind, Result};
-use crate::hsm::{Hsm, first_object};
+use crate::hsm::{Hsm, KeyAttributes, first_object};
 use crate::public_key::PublicKey;
 use crate::transport::Transport;
-use ferrite_proto::cvc::Request;
+pub use ferrite_proto::cvc::Origin;
+use ferrite_proto::cvc::{Extensions, Request};
 use ferrite_proto::fid::KeyId;
 
 const WHAT: &str = "believe the report";
@@ -22,8 +23,12 @@ pub struct Attested {
     pub device: DeviceCertificate,
     /// Whom the request names as the key's holder.
     pub holder: Vec<u8>,
-    /// The request's extensions, such as the group of an exchange key; empty if there are none.
-    pub extensions: Vec<u8>,
+    /// Whether the device made the key. A key that came in a blob is attested too, and others may have it.
+    pub origin: Origin,
+    /// What limited the key's use when the request was made.
+    pub attributes: KeyAttributes,
+    /// The group of an exchange key: X and Y of the group's key.
+    pub group: Option<Vec<u8>>,
 }
 
 /// Checks a report. No device is asked.
@@ -50,10 +55,18 @@ pub fn verify(report: &[u8], trust: Trust<'_>) -> Result<Attested> {
         ));
     }
     device.public_key.verify_certificate(WHAT, request.signed, request.signature)?;
+    let extensions = Extensions::parse(body.extensions.unwrap_or_default()).map_err(|_| bad())?;
+    let limits = extensions.attributes;
     Ok(Attested {
         public_key,
         holder: body.chr.to_vec(),
-        extensions: body.extensions.unwrap_or_default().to_vec(),
+        origin: extensions.origin,
+        attributes: KeyAttributes {
+            counter: limits.counter,
+            algorithms: limits.algorithms.map(<[u8]>::to_vec),
+            domain: limits.domain,
+        },
+        group: extensions.key_domain.map(<[u8]>::to_vec),
         device,
     })
 }

@@ -4,21 +4,17 @@
 //! own. A device has room for 1024 bytes: its certificate, its issuer's, and the root's if it fits.
 
 use super::chain::{self, Trust, date, today};
-use crate::custody::key::PrivateKey;
+use crate::custody::key::{PrivateKey, seal_ec_key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hsm::Hsm;
 use crate::import;
-use crate::public_key::{PublicKey, curve_oid};
+use crate::public_key::PublicKey;
 use crate::transport::Transport;
-use base64ct::{Base64, Encoding as _};
-use der::Encode as _;
-use der::asn1::OctetStringRef;
 use ferrite_crypto::ec::{self, Curve};
 use ferrite_crypto::hash::Hash;
 use ferrite_proto::cvc::{self, Body, Certificate, DomainParameters, Role, SignatureHash, Validity};
 use ferrite_proto::fid::{FileId, KeyId};
 use std::time::{SystemTime, UNIX_EPOCH};
-use zeroize::Zeroizing;
 
 /// What OpenSC reads of EF.C_DevAut at most, in bytes.
 pub const MAX_INSTALLED: usize = 1024;
@@ -103,26 +99,12 @@ impl Authority {
         issue(&self.name()?, &self.key, name, point, &DEVICE_RIGHTS, years, false)
     }
 
-    /// Writes the private key as an encrypted PKCS#8 file in PEM: PBES2 with scrypt and AES-256.
+    /// Writes the private key as an encrypted PKCS#8 file in PEM.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`]: the password is empty.
     pub fn key_file(&self, password: &[u8]) -> Result<String> {
-        const SAVE: &str = "save the authority's key";
-        let bad = |why: &'static str| Error::new(ErrorKind::Usage, SAVE, why);
-        if password.is_empty() {
-            return Err(bad("the password is empty"));
-        }
-        let plain = self.pkcs8().ok_or_else(|| bad("it cannot be written"))?;
-        let parameters = pkcs5::pbes2::Parameters::generate_scrypt(&mut crate::random::generator()?);
-        let scheme = pkcs5::EncryptionScheme::from(parameters.map_err(|_| bad("it cannot be encrypted"))?);
-        let encrypted = scheme.encrypt(password, &plain).map_err(|_| bad("it cannot be encrypted"))?;
-        let info =
-            EncryptedKey { scheme, content: OctetStringRef::new(&encrypted).map_err(|_| bad("it is too long"))? };
-        let text = Base64::encode_string(&info.to_der().map_err(|_| bad("it cannot be written"))?);
-        let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-        const LABEL: &str = "ENCRYPTED PRIVATE KEY";
-        Ok(format!("-----BEGIN {LABEL}-----\n{}\n-----END {LABEL}-----\n", lines.join("\n")))
+        seal_ec_key(&self.key, password)
     }
 
     /// Reads an authority from its certificate and its key's file, which may be of any form that [`import::read`] knows.
@@ -141,37 +123,6 @@ impl Authority {
         }
         Ok(Self { certificate: certificate.to_vec(), key })
     }
-
-    /// PrivateKeyInfo with the key inside.
-    fn pkcs8(&self) -> Option<Zeroizing<Vec<u8>>> {
-        use crate::public_key::EC_PUBLIC_KEY;
-        use ferrite_proto::tlv::Writer;
-        let mut scalar = Zeroizing::new([0; ec::MAX_FIELD]);
-        let len = self.key.to_bytes(scalar.as_mut()).ok()?;
-        let point = self.key.public_key().ok()?;
-        let curve = curve_oid(self.key.curve());
-        let mut out = Zeroizing::new(vec![0; 512]);
-        let mut writer = Writer::new(&mut out);
-        writer.nest(0x30, |w| {
-            w.put(0x02, &[0]);
-            w.nest(0x30, |w| _ = w.put(0x06, EC_PUBLIC_KEY.as_bytes()).put(0x06, curve.as_bytes()));
-            w.nest(0x04, |w| {
-                w.nest(0x30, |w| {
-                    w.put(0x02, &[1]).put(0x04, &scalar[..len]);
-                    w.nest(0xA1, |w| _ = w.nest(0x03, |w| _ = w.raw(&[0]).raw(point.as_ref())));
-                });
-            });
-        });
-        let len = writer.finish().ok()?;
-        out.truncate(len);
-        Some(out)
-    }
-}
-
-#[derive(der::Sequence)]
-struct EncryptedKey<'a> {
-    scheme: pkcs5::EncryptionScheme,
-    content: &'a OctetStringRef,
 }
 
 impl<T: Transport> Hsm<T> {

@@ -2,11 +2,13 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::key_type::KeyType;
-use crate::public_key::PublicKey;
+use crate::public_key::{EC_PUBLIC_KEY, PublicKey, curve_oid};
+use base64ct::{Base64, Encoding as _};
 use ferrite_crypto::secret_key::{Len, SecretKey};
 use ferrite_crypto::{ec, edwards, montgomery, okp, rsa};
 use ferrite_proto::blob::Payload;
 use ferrite_proto::command::SecretKeyLen;
+use ferrite_proto::tlv::Writer;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -245,4 +247,52 @@ fn demand_rsa(modulus: &[u8], exponent: &[u8]) -> Result<()> {
 fn significant(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     number.get(zeros..).unwrap_or_default()
+}
+
+/// Encrypts a key on a curve as a PKCS#8 file in PEM: PBES2 with scrypt and AES-256.
+///
+/// # Errors
+/// [`ErrorKind::Usage`]: the password is empty.
+pub(crate) fn seal_ec_key(key: &ec::PrivateKey, password: &[u8]) -> Result<String> {
+    const SAVE: &str = "save the key";
+    const LABEL: &str = "ENCRYPTED PRIVATE KEY";
+    let bad = |why: &'static str| Error::new(ErrorKind::Usage, SAVE, why);
+    if password.is_empty() {
+        return Err(bad("the password is empty"));
+    }
+    let plain = pkcs8(key).ok_or_else(|| bad("it cannot be written"))?;
+    let parameters = pkcs5::pbes2::Parameters::generate_scrypt(&mut crate::random::generator()?);
+    let scheme = pkcs5::EncryptionScheme::from(parameters.map_err(|_| bad("it cannot be encrypted"))?);
+    let encrypted = scheme.encrypt(password, &plain).map_err(|_| bad("it cannot be encrypted"))?;
+    let algorithm = der::Encode::to_der(&scheme).map_err(|_| bad("it cannot be written"))?;
+    let mut info = vec![0; algorithm.len() + encrypted.len() + 16];
+    let mut writer = Writer::new(&mut info);
+    writer.nest(0x30, |w| _ = w.raw(&algorithm).put(0x04, &encrypted));
+    let len = writer.finish().map_err(|_| bad("it cannot be written"))?;
+    let text = Base64::encode_string(&info[..len]);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    Ok(format!("-----BEGIN {LABEL}-----\n{}\n-----END {LABEL}-----\n", lines.join("\n")))
+}
+
+/// PrivateKeyInfo (RFC 5958) with an ECPrivateKey (RFC 5915) inside.
+fn pkcs8(key: &ec::PrivateKey) -> Option<Zeroizing<Vec<u8>>> {
+    let mut scalar = Zeroizing::new([0; ec::MAX_FIELD]);
+    let len = key.to_bytes(scalar.as_mut()).ok()?;
+    let point = key.public_key().ok()?;
+    let curve = curve_oid(key.curve());
+    let mut out = Zeroizing::new(vec![0; 512]);
+    let mut writer = Writer::new(&mut out);
+    writer.nest(0x30, |w| {
+        w.put(0x02, &[0]);
+        w.nest(0x30, |w| _ = w.put(0x06, EC_PUBLIC_KEY.as_bytes()).put(0x06, curve.as_bytes()));
+        w.nest(0x04, |w| {
+            w.nest(0x30, |w| {
+                w.put(0x02, &[1]).put(0x04, &scalar[..len]);
+                w.nest(0xA1, |w| _ = w.nest(0x03, |w| _ = w.raw(&[0]).raw(point.as_ref())));
+            });
+        });
+    });
+    let len = writer.finish().ok()?;
+    out.truncate(len);
+    Some(out)
 }

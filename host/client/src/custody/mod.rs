@@ -6,9 +6,11 @@
 //! | [`threshold`] | a password in n parts, of which m give it back, as `sc-hsm-tool` makes and reads them |
 //! | [`key`] | a private or secret key on this computer |
 //! | [`blob`] | wrapped keys, made and opened here |
+//! | [`group`] | devices that agree on a DKEK among themselves (XKEK) |
 //! | [`wrapped`] | the file that `sc-hsm-tool --wrap-key` writes |
 
 pub mod blob;
+pub mod group;
 pub mod key;
 pub mod share;
 pub mod threshold;

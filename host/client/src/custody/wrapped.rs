@@ -2,8 +2,10 @@
 //! description and its certificate, in a sequence. Only the blob is secret, and encrypted.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::hsm::{Hsm, first_object};
+use crate::hsm::{Hsm, describe, first_object};
+use crate::import::ImportedKey;
 use crate::transport::Transport;
+use ferrite_crypto::dkek::Dkek;
 use ferrite_proto::fid::KeyId;
 use ferrite_proto::pkcs15::KeyDescription;
 use ferrite_proto::tlv::{Reader, Tag, Writer, split};
@@ -25,6 +27,19 @@ pub struct WrappedKey {
 }
 
 impl WrappedKey {
+    /// Wraps a key of this computer, with its description and certificate. `algorithms` limits what it may be used for;
+    /// empty: everything.
+    ///
+    /// # Errors
+    /// Those of [`super::blob::wrap`].
+    pub fn new(dkek: &Dkek, key: &ImportedKey, algorithms: &[u8]) -> Result<Self> {
+        Ok(Self {
+            blob: super::blob::wrap(dkek, &key.key, algorithms)?,
+            description: describe(key.key.key_type(), &key.label, &key.cka_id)?,
+            certificate: key.certificate.clone().unwrap_or_default(),
+        })
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -111,7 +126,6 @@ mod tests {
     use super::*;
     use crate::custody::blob;
     use crate::custody::share::Share;
-    use ferrite_crypto::dkek::Dkek;
 
     const GOLDEN: &str = "308203030482014b3071685b92c4c61f0c000a04007f00070202020203000000000000347a577b420fe45badbf7405072cf6619c\
         714029bd8d975c11a65ef7084a6cdfc6451b1e05b5dc3537ee92e7e2c22ba02b9cde6b5b16d7fdc2e428699524a37763de8830a2\

@@ -6,6 +6,7 @@
 //! | `pins` | PINs, logging in and out, initialisation |
 //! | `files` | reading, writing, deleting, enumerating |
 //! | `objects` | keys, certificates and data objects as PKCS#15 describes them |
+//! | `introduction` | keys of other devices: registration, login |
 //! | `keys` | generation, public keys, attributes |
 //! | `operations` | signatures, decryption, agreement |
 //! | `ciphers` | operations with secret keys |
@@ -17,6 +18,7 @@ mod ciphers;
 mod device;
 mod domains;
 mod files;
+mod introduction;
 mod keys;
 mod objects;
 mod operations;
@@ -26,6 +28,7 @@ mod wallets;
 pub use ciphers::CipherRequest;
 pub use device::{Memory, SecureBoot};
 pub use domains::{DomainState, DomainStatus};
+pub use introduction::{Introduction, KeySlot, PublicKeyLogin};
 pub(crate) use keys::describe;
 pub use keys::{KeyAttributes, NewKey};
 pub(crate) use objects::first_object;

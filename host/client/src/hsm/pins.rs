@@ -1,6 +1,7 @@
 //! PINs, logging in and out, initialisation (specification part 1 §4.5-4.8).
 
 use super::Hsm;
+use crate::certificate::chain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Transport;
 use ferrite_proto::command::{
@@ -127,6 +128,15 @@ impl<T: Transport> Hsm<T> {
     /// [`ErrorKind::WrongPin`] and [`ErrorKind::PinBlocked`] about the SO-PIN; [`ErrorKind::Refused`] for parameters that
     /// cannot be.
     pub fn initialize(&mut self, with: &Initialization<'_>) -> Result<()> {
+        self.initialize_trusting(with, &[])
+    }
+
+    /// Initialises as [`Hsm::initialize`] does, and stores the certificates of authorities that the device shall trust: for
+    /// public-key authentication the only moment, because no key is registered yet, and a PIN alone does not do.
+    ///
+    /// # Errors
+    /// As [`Hsm::initialize`].
+    pub fn initialize_trusting(&mut self, with: &Initialization<'_>, roots: &[&[u8]]) -> Result<()> {
         let request = Initialize {
             options: Some(with.options),
             user_pin: Some(Secret(with.user_pin)),
@@ -150,6 +160,10 @@ impl<T: Transport> Hsm<T> {
                 "The user PIN has 6 to 16 characters, the SO-PIN 8 to 16.",
             )
         })?;
+        for root in roots {
+            let name = chain::split(root)?.first().map(|root| root.body.chr.to_vec()).unwrap_or_default();
+            self.store_certificate(&String::from_utf8_lossy(&name), &name, root)?;
+        }
         self.select().map(drop)
     }
 }
