@@ -5,7 +5,8 @@
 //! the first.
 //! [`usb`] is a host's end of USB, by which the same scripts reach the device through its USB stack.
 //! [`bench`] is a workbench for real clients: a virtual device in pcscd's reader, and OpenSC's tools around it;
-//! [`tool`] runs `pico-hsm-tool` against a virtual device on a socket.
+//! [`tool`] runs `pico-hsm-tool` against a virtual device on a socket, [`proxy`] against a card that answers otherwise;
+//! [`guide`] runs the guides of the documentation.
 //! [`signatures`] is what these sign and OpenSSL verifies.
 #![forbid(unsafe_code)]
 
@@ -13,9 +14,11 @@ pub mod bench;
 pub mod client;
 pub mod emulated;
 pub mod files;
+pub mod guide;
 pub mod in_process;
 pub mod over_socket;
 mod pcscd;
+pub mod proxy;
 pub mod script;
 pub mod signatures;
 mod sim;

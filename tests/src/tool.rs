@@ -17,6 +17,7 @@ pub struct Tool {
     sim: Option<Sim>,
     program: PathBuf,
     dir: TempDir,
+    socket: Option<PathBuf>,
 }
 
 /// How a run of the tool ended.
@@ -51,9 +52,17 @@ impl Tool {
     /// # Errors
     /// The simulator or the tool does not build or start.
     pub fn blank() -> Result<Self> {
-        let mut tool = Self { sim: None, program: program()?, dir: TempDir::new()? };
+        let mut tool = Self { sim: None, program: program()?, dir: TempDir::new()?, socket: None };
         tool.plug_in()?;
         Ok(tool)
+    }
+
+    /// With whatever device listens at a socket.
+    ///
+    /// # Errors
+    /// The tool does not build.
+    pub fn behind(socket: &Path) -> Result<Self> {
+        Ok(Self { sim: None, program: program()?, dir: TempDir::new()?, socket: Some(socket.into()) })
     }
 
     /// With a device that was initialised, with further arguments.
@@ -85,7 +94,7 @@ impl Tool {
 
     /// The socket of the device.
     pub fn socket(&self) -> PathBuf {
-        self.dir.path().join("socket")
+        self.socket.clone().unwrap_or_else(|| self.dir.path().join("socket"))
     }
 
     /// A file in the directory in which the tool works.
@@ -107,6 +116,7 @@ impl Tool {
             .env("PICO_HSM_DEVICE", self.socket())
             .env("PICO_HSM_PIN", PIN)
             .env("PICO_HSM_SO_PIN", SO_PIN)
+            .env("PICO_HSM_BACKUP_PASSWORD", "a password")
             .stdin(Stdio::null());
         command
     }

@@ -75,7 +75,8 @@ impl Error {
     /// The device refused with a status word.
     pub fn refused(what: impl Into<Cow<'static, str>>, status: Status) -> Self {
         let (kind, advice) = meaning(status);
-        let mut error = Self::new(kind, what, status.describe());
+        let why = if kind == ErrorKind::Unsupported { UNKNOWN } else { status.describe() };
+        let mut error = Self::new(kind, what, why);
         error.status = Some(status);
         error.advice = advice.map(Cow::Borrowed);
         error
@@ -166,6 +167,9 @@ impl StdError for Error {
         self.source.as_ref().map(|source| source.as_ref() as &(dyn StdError + 'static))
     }
 }
+
+/// Why a card refuses what it was never taught.
+pub(crate) const UNKNOWN: &str = "this card does not know how";
 
 /// What a status word means to a program, and what to do about it.
 fn meaning(status: Status) -> (ErrorKind, Option<&'static str>) {

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use ferrite_client::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 use std::fs;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -23,6 +23,33 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         return Ok(content);
     }
     fs::read(path).map(Zeroizing::new).map_err(failed)
+}
+
+/// Writes a file that may hold secrets: only its owner can read it, and it is not replaced if it is there.
+///
+/// # Errors
+/// [`ErrorKind::Exists`], [`ErrorKind::Io`].
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let what = format!("write {}", path.display());
+    let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Error::new(ErrorKind::Usage, what, "there is a file already")
+            .advise("It may be the only copy of something. Take another name, or move it away."),
+        _ => Error::new(ErrorKind::Io, what, error.to_string()).caused_by(error),
+    })
+}
+
+/// Makes a directory that only its owner can look into.
+///
+/// # Errors
+/// It is there already, or cannot be made.
+pub(crate) fn create_private_directory(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().mode(0o700).create(path)
 }
 
 /// Where a result goes.

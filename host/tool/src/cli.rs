@@ -3,8 +3,8 @@
 use crate::app::Global;
 use crate::report::Report;
 use crate::{
-    apdu, certificates, cipher, data, decrypt, doctor, domain, initialize, keys, label, list, pins, random, shell,
-    sign, status, wallet,
+    apdu, backup, ceremony, certificates, cipher, data, decrypt, dkek, doctor, domain, initialize, keys, label, list,
+    pins, random, shell, sign, status, wallet,
 };
 use clap::{Parser, Subcommand};
 use ferrite_client::Result;
@@ -52,6 +52,12 @@ enum Command {
     #[command(subcommand)]
     Domain(domain::Command),
     #[command(subcommand)]
+    Dkek(dkek::Command),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    #[command(subcommand)]
+    Ceremony(ceremony::Command),
+    #[command(subcommand)]
     Wallet(wallet::Command),
     Label(label::Arguments),
     Apdu(apdu::Arguments),
@@ -85,6 +91,10 @@ impl Cli {
             Command::Data(command) => command.run(global),
             Command::Cert(command) => command.run(global),
             Command::Domain(command) => command.run(global),
+            Command::Dkek(command) => command.run(global),
+            Command::Backup(command) => command.run(global),
+            Command::Restore(command) => command.run(global),
+            Command::Ceremony(command) => command.run(),
             Command::Wallet(command) => command.run(global),
             Command::Label(command) => command.run(global),
             Command::Apdu(command) => command.run(global),

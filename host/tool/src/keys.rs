@@ -27,6 +27,7 @@ pub(crate) enum Command {
     Label(Label),
     /// Get the public half of a key
     PublicKey(Public),
+    Import(crate::import::Arguments),
     /// Make a key whose scalar is that of another plus a tweak (elliptic curves only)
     Derive(Derive),
 }
@@ -123,6 +124,7 @@ impl Command {
             Self::Delete(named) => named.delete(global),
             Self::Label(label) => label.run(global),
             Self::PublicKey(public) => public.run(global),
+            Self::Import(import) => import.run(global),
             Self::Derive(derive) => derive.run(global),
         }
     }

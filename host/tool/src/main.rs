@@ -12,19 +12,24 @@
 
 mod apdu;
 mod app;
+mod backup;
 mod bytes;
+mod ceremony;
 mod certificates;
 mod cipher;
 mod cli;
 mod data;
 mod decrypt;
+mod dkek;
 mod doctor;
 mod domain;
 mod exit;
+mod import;
 mod initialize;
 mod keys;
 mod label;
 mod list;
+mod parts;
 mod pins;
 mod progress;
 mod random;

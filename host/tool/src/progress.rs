@@ -15,3 +15,20 @@ pub(crate) fn during<R>(message: impl Into<String>, work: impl FnOnce() -> R) ->
     bar.finish_and_clear();
     result
 }
+
+/// A bar for several pieces of work, told how many of how many are done. It shows on a terminal only.
+pub(crate) fn steps(message: &str) -> impl Fn(usize, usize) + use<> {
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    bar.set_message(message.to_owned());
+    let count = |number| u64::try_from(number).unwrap_or(u64::MAX);
+    move |done, of| {
+        bar.set_length(count(of));
+        bar.set_position(count(done));
+        if done == of {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Signatures, decryption, agreement (specification part 2 §1 and §2).
 
 use super::Hsm;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, UNKNOWN};
 use crate::transport::Transport;
 use ferrite_proto::command::{AlgorithmId, Command};
 use ferrite_proto::fid::KeyId;
@@ -57,6 +57,12 @@ impl<T: Transport> Hsm<T> {
 pub(super) fn explain_use(error: Error) -> Error {
     error
         .explain(Status::NOT_FOUND, ErrorKind::NotFound, "there is no such key", "List the keys.")
+        .explain(
+            Status::WRONG_P1P2,
+            ErrorKind::Unsupported,
+            UNKNOWN,
+            "It has no such algorithm, or not for keys of this kind.",
+        )
         .explain(
             Status::CONDITIONS,
             ErrorKind::Refused,

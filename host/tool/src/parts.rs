@@ -1,0 +1,142 @@
+//! Parts of a password: shown to one custodian after the other, kept in files, read and asked for again.
+
+use crate::app::ask;
+use crate::bytes;
+use crate::secret;
+use ferrite_client::custody::threshold::Part;
+use ferrite_client::{Error, ErrorKind, Result};
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// A part as a custodian keeps it.
+fn describe(part: &Part, total: usize, needed: u32) -> Zeroizing<String> {
+    Zeroizing::new(format!(
+        "Part {} of {total} of the password of a DKEK share. {needed} parts are needed.\n\nprime: {}\nnumber: {}\nvalue: {}\ncheck: {}\n",
+        part.id,
+        part.prime_text(),
+        part.id,
+        *part.value_text(),
+        part.check_text(),
+    ))
+}
+
+/// Writes each part to a file of its own: `part-1.txt` and so on.
+///
+/// # Errors
+/// [`ErrorKind::Io`]; a file that is there is not replaced.
+pub(crate) fn write(directory: &Path, parts: &[Part], needed: u32) -> Result<()> {
+    fs::create_dir_all(directory).map_err(|error| {
+        Error::new(ErrorKind::Io, format!("make the directory {}", directory.display()), error.to_string())
+    })?;
+    for part in parts {
+        let text = describe(part, parts.len(), needed);
+        bytes::write_private(&directory.join(format!("part-{}.txt", part.id)), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Shows each part to its custodian alone, and lets them type its value back.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] if this is no terminal.
+pub(crate) fn show(parts: &[Part], needed: u32) -> Result<()> {
+    if !secret::is_interactive() {
+        return Err(Error::new(ErrorKind::Usage, "show the parts", "this is no terminal")
+            .advise("Write them to files: --parts-to DIR"));
+    }
+    for part in parts {
+        ask(&format!("Custodian {} of {}, come alone to the screen, then press Enter", part.id, parts.len()))?;
+        loop {
+            eprint!("\n{}\n", *describe(part, parts.len(), needed));
+            ask("Write it down, then press Enter: the screen is cleared, and you type the value back")?;
+            clear();
+            let typed = ask("Value")?;
+            let is_same =
+                Part::parse(&part.prime_text(), &part.id.to_string(), &typed).is_ok_and(|typed| typed == *part);
+            if is_same {
+                break;
+            }
+            eprintln!("That is not the value. Here it is again.");
+        }
+        clear();
+    }
+    Ok(())
+}
+
+/// Clears screen and scrollback.
+fn clear() {
+    eprint!("\x1b[3J\x1b[H\x1b[2J");
+    // A terminal that is gone shows nothing.
+    let _ = std::io::stderr().flush();
+}
+
+/// Reads parts from files.
+///
+/// # Errors
+/// [`ErrorKind::BadInput`], [`ErrorKind::Io`].
+pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<Part>> {
+    paths.iter().map(|path| parse(path, &bytes::read(path)?)).collect()
+}
+
+fn parse(path: &Path, content: &[u8]) -> Result<Part> {
+    let text = String::from_utf8_lossy(content);
+    let what = format!("read the part in {}", path.display());
+    let field = |name: &str| {
+        let found = text.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'));
+        found.map(str::trim).ok_or_else(|| Error::new(ErrorKind::BadInput, what.clone(), format!("it has no {name}")))
+    };
+    let part = Part::parse(field("prime")?, field("number")?, field("value")?)?;
+    if field("check")? == part.check_text() {
+        return Ok(part);
+    }
+    Err(Error::new(ErrorKind::BadInput, what, "its check value does not fit: a digit is wrong"))
+}
+
+/// Asks the custodians for their parts.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] if this is no terminal.
+pub(crate) fn ask_all(count: u32) -> Result<Vec<Part>> {
+    if !secret::is_interactive() {
+        return Err(Error::new(ErrorKind::Usage, "ask for the parts", "this is no terminal")
+            .advise("Give them as files: --part FILE"));
+    }
+    let prime = ask("Prime (the same for all)")?;
+    let mut parts = Vec::new();
+    for at in 1..=count {
+        loop {
+            eprintln!("Custodian {at} of {count}:");
+            let number = ask("Number of the part")?;
+            let value = Zeroizing::new(ask("Value")?);
+            let check = ask("Check")?;
+            match Part::parse(&prime, &number, &value) {
+                Ok(part) if part.check_text() == check => {
+                    parts.push(part);
+                    break;
+                }
+                Ok(_) => eprintln!("The check value does not fit: a digit is wrong. Again:"),
+                Err(error) => eprintln!("{error:#}\nAgain:"),
+            }
+        }
+        clear();
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_read_as_it_is_written_and_a_wrong_digit_is_found() {
+        let part = Part { prime: 0xF556_46C9_A5A1_0187, id: 2, value: 0x1234_5678_9ABC_DEF0 };
+        let text = describe(&part, 5, 3);
+        assert_eq!(parse(Path::new("part"), text.as_bytes()).expect("a part"), part);
+        let wrong = text.replace("9a:bc", "9b:bc");
+        assert_ne!(*text, wrong);
+        assert_eq!(parse(Path::new("part"), wrong.as_bytes()).expect_err("wrong").kind(), ErrorKind::BadInput);
+        assert_eq!(parse(Path::new("part"), b"").expect_err("empty").kind(), ErrorKind::BadInput);
+    }
+}

@@ -1,0 +1,170 @@
+//! What `pico-hsm-tool` says when something goes wrong: the table of messages in the documentation.
+
+use anyhow::Result;
+use ferrite_tests::proxy::{Fate, Proxy};
+use ferrite_tests::tool::{Outcome, Tool};
+use std::fs;
+
+/// The messages of the documentation, in its page on troubleshooting.
+fn documented(message: &str) {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/src/guides/troubleshooting.md");
+    let page = fs::read_to_string(page).expect("the page");
+    assert!(page.contains(message), "{message:?} is not in the table");
+}
+
+/// The outcome has this exit code, and says this, which the documentation has too.
+fn says(outcome: &Outcome, code: i32, message: &str) {
+    assert_eq!(outcome.code, code, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains(message), "{message:?} is missing in: {}", outcome.stderr);
+    documented(message);
+}
+
+#[test]
+fn a_device_unplugged_in_the_middle_of_a_command_is_named_as_that() -> Result<()> {
+    // GENERATE ASYMMETRIC KEY PAIR is never answered.
+    let proxy = Proxy::serve(|command| if command.get(1) == Some(&0x46) { Fate::HangUp } else { Fate::Pass })?;
+    let tool = Tool::behind(&proxy.socket())?;
+    tool.succeed(&["initialize"])?;
+    let outcome = tool.run(&["key", "generate", "rsa:2048"])?;
+    says(&outcome, 7, "cannot talk to the virtual device");
+    assert!(outcome.stderr.contains("what it acknowledged is kept"), "{}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_killed_device_is_named_and_what_was_there_is_there_again() -> Result<()> {
+    let mut tool = Tool::initialized(&[])?;
+    tool.succeed(&["key", "generate", "p256", "--label", "kept"])?;
+    tool.unplug();
+    let outcome = tool.run(&["key", "list"])?;
+    assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+    tool.plug_in()?;
+    assert!(tool.succeed(&["key", "list"])?.contains("kept"));
+    Ok(())
+}
+
+#[test]
+fn a_wrong_share_and_a_backup_of_another_dkek_are_refused() -> Result<()> {
+    let tool = Tool::initialized(&["--dkek-shares", "1"])?;
+    let with = |password: &str, arguments: &[&str]| {
+        let mut command = tool.command(arguments);
+        command.env("PICO_HSM_SHARE_PASSWORD", password);
+        ferrite_tests::tool::run(&mut command)
+    };
+    for file in ["mine", "other"] {
+        assert_eq!(with("password", &["dkek", "create-share", file])?.code, 0);
+    }
+    let outcome = with("pass word", &["dkek", "import-share", "mine"])?;
+    says(&outcome, 8, "cannot open the DKEK share: the password is wrong, or the file is damaged");
+    assert_eq!(with("password", &["dkek", "import-share", "mine"])?.code, 0);
+    let outcome = with("password", &["dkek", "import-share", "other"])?;
+    says(&outcome, 6, "cannot import a share into key domain 0: the domain waits for no share");
+
+    tool.succeed(&["key", "generate", "p256", "--label", "key"])?;
+    tool.succeed(&["backup", "all"])?;
+    tool.succeed(&["backup", "--key", "key", "one"])?;
+    tool.succeed(&["initialize", "--yes", "--dkek-shares", "1"])?;
+    assert_eq!(with("password", &["dkek", "import-share", "other"])?.code, 0);
+    let refused = "cannot restore the backup: the device has not the DKEK that key 1 is wrapped under";
+    says(&tool.run(&["restore", "all"])?, 8, refused);
+    let refused = "cannot unwrap a key as key 1: no DKEK of this device opens it, or it is damaged";
+    says(&tool.run(&["restore", "one"])?, 8, refused);
+    // Nothing of a failed restore stays.
+    assert!(tool.succeed(&["key", "list"])?.starts_with("There are no keys"));
+
+    // A changed backup is noticed.
+    tool.succeed(&["initialize", "--yes", "--dkek-shares", "1"])?;
+    assert_eq!(with("password", &["dkek", "import-share", "mine"])?.code, 0);
+    let mut file = fs::read(tool.file("all"))?;
+    *file.last_mut().expect("bytes") ^= 1;
+    fs::write(tool.file("changed"), &file)?;
+    assert_eq!(tool.run(&["restore", "changed"])?.code, 8);
+    fs::write(tool.file("cut"), &file[..file.len() - 20])?;
+    assert_eq!(tool.run(&["restore", "cut"])?.code, 8);
+    assert!(tool.succeed(&["key", "list"])?.starts_with("There are no keys"));
+    tool.succeed(&["restore", "all"])?;
+    assert!(tool.succeed(&["key", "list"])?.contains("key"));
+    Ok(())
+}
+
+#[test]
+fn a_backup_is_never_written_over_a_file_that_is_there() -> Result<()> {
+    let tool = Tool::initialized(&["--dkek-shares", "1"])?;
+    fs::write(tool.file("precious"), "the only copy")?;
+    for arguments in [["dkek", "create-share", "precious"], ["backup", "--key=1", "precious"]] {
+        let mut command = tool.command(&arguments);
+        assert_ne!(ferrite_tests::tool::run(command.env("PICO_HSM_SHARE_PASSWORD", "password"))?.code, 0);
+    }
+    assert_eq!(fs::read(tool.file("precious"))?, b"the only copy");
+    Ok(())
+}
+
+#[test]
+fn a_full_device_says_so() -> Result<()> {
+    let tool = Tool::initialized(&[])?;
+    fs::write(tool.file("large"), vec![7; 60_000])?;
+    for _ in 0..64 {
+        let outcome = tool.run(&["data", "put", "large", "large"])?;
+        if outcome.code != 0 {
+            says(&outcome, 6, "no room left, or the key's use counter is exhausted");
+            assert!(outcome.stderr.contains("Delete what is no longer needed"), "{}", outcome.stderr);
+            return Ok(());
+        }
+    }
+    panic!("the device never filled");
+}
+
+#[test]
+fn an_unknown_key_is_named_by_number_and_by_label() -> Result<()> {
+    let tool = Tool::initialized(&[])?;
+    says(&tool.run(&["key", "show", "77"])?, 5, "cannot find key 77: there is no such key");
+    says(&tool.run(&["key", "delete", "nobody", "--yes"])?, 5, "cannot find key \"nobody\": no key has this label");
+    assert_eq!(tool.run(&["sign", "77", "/dev/null"])?.code, 5);
+    Ok(())
+}
+
+#[test]
+fn a_card_without_our_commands_is_told_apart_from_a_broken_one() -> Result<()> {
+    // What CardContact's cards do not know: device information, hierarchical keys, options, extended ciphers.
+    let proxy = Proxy::serve(|command| match command {
+        [_, 0x50, _, _] | [_, 0x50, _, _, 0] | [_, 0x4A | 0x64 | 0x54, ..] => Fate::Refuse(0x6D00),
+        [_, 0x78, _, 0x51 | 0x52, ..] => Fate::Refuse(0x6A86),
+        // Another application is not there.
+        [_, 0xA4, 0x04, _, 0x08, 0xA0, ..] => Fate::Refuse(0x6A82),
+        _ => Fate::Pass,
+    })?;
+    let tool = Tool::behind(&proxy.socket())?;
+    tool.succeed(&["initialize", "--label", "Other"])?;
+    let status = tool.succeed(&["status"])?;
+    assert!(status.contains("Other") && status.contains("a card that does not say"), "{status}");
+    fs::write(tool.file("message"), "hello")?;
+    tool.succeed(&["key", "generate", "p256", "--label", "key"])?;
+    tool.succeed(&["key", "generate", "aes:256", "--label", "box"])?;
+    tool.succeed(&["sign", "key", "message", "-o", "signature"])?;
+    tool.succeed(&["verify", "key", "message", "-s", "signature"])?;
+    tool.succeed(&["mac", "box", "message"])?;
+    says(&tool.run(&["wallet", "create", "0", "--yes"])?, 6, "this card does not know how");
+    says(&tool.run(&["cipher", "encrypt", "box", "message"])?, 6, "this card does not know how");
+    Ok(())
+}
+
+#[test]
+fn a_secret_is_never_an_argument_and_never_repeated() -> Result<()> {
+    let tool = Tool::blank()?;
+    let outcome = tool.run(&["--pin", "648219", "status"])?;
+    assert_eq!(outcome.code, 1);
+    assert!(outcome.stderr.contains("say where the secret is"), "{}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn completions_and_manual_pages_are_written() -> Result<()> {
+    let tool = Tool::blank()?;
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(tool.succeed(&["completions", shell])?.contains("pico-hsm-tool"));
+    }
+    tool.succeed(&["man", "pages"])?;
+    let page = fs::read_to_string(tool.file("pages/pico-hsm-tool-key-generate.1"))?;
+    assert!(page.contains("Make a key on the device"), "{page}");
+    Ok(())
+}
