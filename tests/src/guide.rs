@@ -45,7 +45,8 @@ pub fn run_in(page: &str, dir: &Path, socket: Option<&Path>) -> Result<()> {
     ensure!(!steps.is_empty(), "{page} has no command");
     let work = dir.join("work");
     fs::create_dir_all(&work)?;
-    let mut script = String::from("exec 2>&1 </dev/null\n");
+    // What a guide left running ends with it.
+    let mut script = String::from("exec 2>&1 </dev/null\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n");
     for (at, step) in steps.iter().enumerate() {
         // The end of a command's output may lack its line end.
         script.push_str(&format!("echo '<<<{at}'\n{}\nx=$?; echo; echo \">>>{at} $x\"\n", step.command));

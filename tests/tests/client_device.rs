@@ -68,6 +68,8 @@ fn the_configuration_is_written_and_read_through_the_rescue_application() -> Res
     hsm.set_configuration(&mine)?;
     assert_eq!(hsm.configuration(Which::Stored)?, mine);
     assert_eq!(hsm.configuration(Which::Effective)?.product, mine.product);
+    hsm.set_configuration(&Configuration::default())?;
+    assert_ne!(hsm.configuration(Which::Effective)?.product, mine.product);
     assert!(!hsm.secure_boot()?.enabled);
     hsm.set_clock_in_rescue(Moment(1_800_000_000))?;
     hsm.login(PIN)?;

@@ -28,6 +28,13 @@ guides! {
     data = "guides/data.md";
     certificate_authority = "guides/certificates.md";
     wallets = "guides/wallets.md";
+    attestation = "guides/attestation.md";
+    device_authority = "guides/device-authority.md";
+    key_login = "guides/key-login.md";
+    groups = "guides/groups.md";
+    secure_channel = "guides/secure-channel.md";
+    secure_lock = "guides/lock.md";
+    board = "guides/board.md";
     troubleshooting = "guides/troubleshooting.md";
 }
 

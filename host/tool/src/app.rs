@@ -1,5 +1,7 @@
 //! What every command needs: the device that is meant, its PINs, and somebody to ask.
 
+use crate::channel::Believed;
+use crate::login::{self, Holder};
 use crate::secret::{self, Secret, Source};
 use clap::Args;
 use ferrite_client::hsm::PinState;
@@ -29,6 +31,15 @@ pub(crate) struct Global {
     /// Where the user PIN is: prompt, env:NAME, file:PATH or fd:NUMBER [default: the variable PICO_HSM_PIN, else prompt]
     #[arg(long, global = true, value_name = "SOURCE")]
     pub(crate) pin: Option<Source>,
+    /// Talk through a secure channel, to a device that is known: root:FILE, a root's certificate, or key:FILE, its public key
+    #[arg(long, global = true, env = "PICO_HSM_CHANNEL", value_name = "TRUST")]
+    channel: Option<Believed>,
+    /// Log in by a key of another device that is connected, as in SERIAL#login; may be given several times
+    #[arg(long, global = true, value_name = "DEVICE#KEY")]
+    login_with: Vec<Holder>,
+    /// Where the user PIN of those other devices is [default: the variable PICO_HSM_HOLDER_PIN, else prompt]
+    #[arg(long, global = true, value_name = "SOURCE")]
+    holder_pin: Option<Source>,
 }
 
 impl Global {
@@ -37,13 +48,22 @@ impl Global {
     /// # Errors
     /// [`ErrorKind::NoDevice`], [`ErrorKind::Ambiguous`].
     pub(crate) fn open(&self) -> Result<Device> {
-        Hsm::open(ferrite_client::open(self.device.as_deref()).map_err(|error| match error.kind() {
+        let transport = ferrite_client::open(self.device.as_deref()).map_err(|error| match error.kind() {
             ErrorKind::NoDevice if self.device.is_none() => {
                 let advice = error.advice().map_or_else(String::new, |advice| format!("{advice}\n"));
                 error.advise(advice + "`pico-hsm-tool doctor` finds out more.")
             }
             _ => error,
-        })?)
+        })?;
+        Hsm::open(match &self.channel {
+            Some(believed) => believed.open(transport)?,
+            None => transport,
+        })
+    }
+
+    /// Whether everything goes through a secure channel.
+    pub(crate) fn has_channel(&self) -> bool {
+        self.channel.is_some()
     }
 
     /// Opens the device and logs the user in.
@@ -63,6 +83,10 @@ impl Global {
     /// As [`Global::open_and_log_in`].
     pub(crate) fn log_in(&self, device: &mut Device) -> Result<()> {
         const WHAT: &str = "log in";
+        if !self.login_with.is_empty() {
+            // The PIN comes behind the keys: what is on the device is sealed under it.
+            login::log_in(device, &self.login_with, self.holder_pin.as_ref())?;
+        }
         match device.pin_state(PinReference::User)? {
             PinState::Blocked => {
                 return Err(Error::new(ErrorKind::PinBlocked, WHAT, "the user PIN is blocked")
@@ -116,25 +140,33 @@ impl Global {
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Ambiguous`].
     pub(crate) fn find_key(&self, device: &mut Device, name: &str) -> Result<KeyId> {
-        let what = || format!("find key {name:?}");
-        if let Some(number) = key_number(name) {
-            return if number == 0 {
-                Err(Error::new(ErrorKind::Usage, what(), "key 0 is the device's own; nobody else uses it"))
-            } else {
-                Ok(KeyId::new(number))
-            };
-        }
-        let keys = device.objects()?.keys;
-        let fitting: Vec<_> = keys.iter().filter(|key| key.label == name).collect();
-        match fitting.as_slice() {
-            [key] => Ok(key.id),
-            [] => Err(Error::new(ErrorKind::NotFound, what(), "no key has this label")
-                .advise("List the keys: pico-hsm-tool key list")),
-            several => {
-                let numbers: Vec<_> = several.iter().map(|key| key.id.value().to_string()).collect();
-                Err(Error::new(ErrorKind::Ambiguous, what(), "several keys have this label")
-                    .advise(format!("Name one by its number: {}", numbers.join(", "))))
-            }
+        find_key(device, name)
+    }
+}
+
+/// Finds the key that is meant, by number or label.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`], [`ErrorKind::Ambiguous`].
+pub(crate) fn find_key(device: &mut Device, name: &str) -> Result<KeyId> {
+    let what = || format!("find key {name:?}");
+    if let Some(number) = key_number(name) {
+        return if number == 0 {
+            Err(Error::new(ErrorKind::Usage, what(), "key 0 is the device's own; nobody else uses it"))
+        } else {
+            Ok(KeyId::new(number))
+        };
+    }
+    let keys = device.objects()?.keys;
+    let fitting: Vec<_> = keys.iter().filter(|key| key.label == name).collect();
+    match fitting.as_slice() {
+        [key] => Ok(key.id),
+        [] => Err(Error::new(ErrorKind::NotFound, what(), "no key has this label")
+            .advise("List the keys: pico-hsm-tool key list")),
+        several => {
+            let numbers: Vec<_> = several.iter().map(|key| key.id.value().to_string()).collect();
+            Err(Error::new(ErrorKind::Ambiguous, what(), "several keys have this label")
+                .advise(format!("Name one by its number: {}", numbers.join(", "))))
         }
     }
 }

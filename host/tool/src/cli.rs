@@ -3,8 +3,9 @@
 use crate::app::Global;
 use crate::report::Report;
 use crate::{
-    apdu, backup, ceremony, certificates, cipher, data, decrypt, dkek, doctor, domain, initialize, keys, label, list,
-    pins, random, shell, sign, status, wallet,
+    apdu, attestation, authority, backup, ceremony, certificates, cipher, clock, configuration, data, decrypt, dkek,
+    doctor, domain, group, initialize, keys, label, list, lock, login, options, pins, random, shell, sign, status,
+    wallet,
 };
 use clap::{Parser, Subcommand};
 use ferrite_client::Result;
@@ -60,6 +61,24 @@ enum Command {
     #[command(subcommand)]
     Wallet(wallet::Command),
     Label(label::Arguments),
+    #[command(subcommand)]
+    Attest(attestation::Command),
+    #[command(subcommand)]
+    Ca(authority::Command),
+    #[command(subcommand)]
+    Pka(login::Command),
+    #[command(subcommand)]
+    Group(group::Command),
+    #[command(subcommand)]
+    Lock(lock::Command),
+    #[command(subcommand)]
+    Clock(clock::Command),
+    #[command(subcommand)]
+    Option(options::Command),
+    #[command(subcommand)]
+    Config(configuration::Command),
+    Reboot(configuration::Reboot),
+    FactoryReset(configuration::FactoryReset),
     Apdu(apdu::Arguments),
     Completions(shell::Completions),
     Man(shell::Man),
@@ -97,6 +116,16 @@ impl Cli {
             Command::Ceremony(command) => command.run(),
             Command::Wallet(command) => command.run(global),
             Command::Label(command) => command.run(global),
+            Command::Attest(command) => command.run(global),
+            Command::Ca(command) => command.run(global),
+            Command::Pka(command) => command.run(global),
+            Command::Group(command) => command.run(global),
+            Command::Lock(command) => command.run(global),
+            Command::Clock(command) => command.run(global),
+            Command::Option(command) => command.run(global),
+            Command::Config(command) => command.run(global),
+            Command::Reboot(command) => command.run(global),
+            Command::FactoryReset(command) => command.run(global),
             Command::Apdu(command) => command.run(global),
             Command::Completions(arguments) => arguments.run(),
             Command::Man(arguments) => arguments.run(),

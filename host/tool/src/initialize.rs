@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
     /// Public-key authentication: how many of how many registered keys log in, as in 2/3
     #[arg(long, value_name = "NEEDED/TOTAL", value_parser = parse_pka)]
     pka: Option<PublicKeyAuthentication>,
+    /// The certificate of an authority whose devices' keys may be registered; may be given several times
+    #[arg(long, value_name = "FILE", requires = "pka")]
+    trust: Vec<std::path::PathBuf>,
     /// Wrong user PINs before it is blocked
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=15))]
     retries: u8,
@@ -78,6 +81,11 @@ impl Arguments {
     /// # Errors
     /// [`ErrorKind::WrongPin`], [`ErrorKind::PinBlocked`] about the SO-PIN; [`ErrorKind::Usage`].
     pub(crate) fn run(mut self, global: &Global) -> Result<Report> {
+        if self.label.is_some() && (self.transport_pin || self.pka.is_some()) {
+            let why = "nobody can log in yet to write the label";
+            return Err(Error::new(ErrorKind::Usage, WHAT, why)
+                .advise("Leave --label out. Once the PIN is changed or the keys are registered: pico-hsm-tool label"));
+        }
         let mut device = global.open()?;
         let is_blank = device.pin_state(PinReference::User)? == PinState::NotSet;
         let serial = device.token()?.serial;
@@ -97,6 +105,8 @@ impl Arguments {
         check_length("user PIN", &pin, 6)?;
         check_length("SO-PIN", &so_pin, 8)?;
 
+        let roots = crate::authority::read_roots(&self.trust)?;
+        let roots: Vec<_> = roots.iter().map(Vec::as_slice).collect();
         let with = Initialization {
             options: self.options(),
             user_pin: &pin,
@@ -106,16 +116,8 @@ impl Arguments {
             key_domains: self.key_domains,
             pka: self.pka,
         };
-        during("Initialising", || device.initialize(&with))?;
+        during("Initialising", || device.initialize_trusting(&with, &roots))?;
         if let Some(label) = &self.label {
-            if self.transport_pin || self.pka.is_some() {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    "write the label",
-                    "the device is initialised, but nobody can log in yet",
-                )
-                .advise("Write it later, once the PIN is changed or the keys are registered: pico-hsm-tool label"));
-            }
             device.login(&pin)?;
             device.set_label(label)?;
         }
@@ -154,7 +156,7 @@ impl Arguments {
 
     /// On a terminal, the two things that cannot be changed later are asked for if they were not said.
     fn ask_what_was_not_said(&mut self) -> Result<()> {
-        if self.label.is_none() {
+        if self.label.is_none() && !self.transport_pin && self.pka.is_none() {
             self.label = Some(ask("Name of the token (empty: keep the device's)")?).filter(|label| !label.is_empty());
         }
         if self.dkek_shares.is_none() && self.key_domains.is_none() {

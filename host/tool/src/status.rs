@@ -20,7 +20,8 @@ impl Arguments {
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
         let mut device = global.open()?;
         let name = device.transport().name();
-        let board = tolerate(device.board())?;
+        // Asking the rescue application would close a secure channel.
+        let board = if global.has_channel() { None } else { tolerate(device.board())? };
         let application = device.application();
         let token = device.token()?;
         let info = tolerate(device.device_info())?;

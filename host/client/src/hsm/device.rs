@@ -9,7 +9,7 @@ use ferrite_crypto::lock::{Agreement, Mask};
 use ferrite_proto::aid;
 use ferrite_proto::clock::{Moment, Months};
 use ferrite_proto::command::{Command, DynamicOptions, LOCK_POINT, LockOperation, Options};
-use ferrite_proto::configuration::Configuration;
+use ferrite_proto::configuration::{BoardOptions, Configuration};
 use ferrite_proto::rescue::{ClockForm, RescueCommand, SelectAnswer, Which};
 use ferrite_proto::status::Status;
 use zeroize::Zeroizing;
@@ -204,7 +204,12 @@ impl<T: Transport> Hsm<T> {
     /// # Errors
     /// As [`Hsm::rescue`].
     pub fn set_configuration(&mut self, configuration: &Configuration) -> Result<()> {
-        self.rescue("write the device configuration", &RescueCommand::WriteConfiguration(*configuration)).map(drop)
+        let mut configuration = *configuration;
+        // No device takes an empty one (specification part 3 §2.4); switches that are all off say the same.
+        if configuration == Configuration::default() {
+            configuration.options = BoardOptions::new(0);
+        }
+        self.rescue("write the device configuration", &RescueCommand::WriteConfiguration(configuration)).map(drop)
     }
 
     /// State of secure boot. Logs out.

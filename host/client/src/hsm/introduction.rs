@@ -191,7 +191,14 @@ impl<T: Transport> Hsm<T> {
         if !self.choose(WHAT, SecurityEnvironment::VerificationKey { chr: request.outer_car })? {
             return Err(Error::new(ErrorKind::Verification, WHAT, "its device is another than the one certified"));
         }
-        let answer = self.call(WHAT, &Command::RegisterPublicKey { slot, request: &key.request })?;
+        let answer = self.call(WHAT, &Command::RegisterPublicKey { slot, request: &key.request }).map_err(|error| {
+            error.explain(
+                Status::EXISTS,
+                ErrorKind::Exists,
+                "a key of this holder is registered already",
+                "Each device brings one key: keys of one device have the same holder.",
+            )
+        })?;
         read_login(WHAT, &answer)
     }
 
