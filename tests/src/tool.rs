@@ -107,6 +107,11 @@ impl Tool {
         self.dir.path()
     }
 
+    /// Where the tool is.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The tool, ready to be started.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);

@@ -149,6 +149,25 @@ fn a_card_without_our_commands_is_told_apart_from_a_broken_one() -> Result<()> {
 }
 
 #[test]
+fn a_person_who_says_no_is_heeded() -> Result<()> {
+    let tool = Tool::initialized(&[])?;
+    tool.succeed(&["key", "generate", "p256", "--label", "kept"])?;
+    let on_a_terminal = |answer: &str| -> Result<i32> {
+        // A terminal of its own; its end of file would come too early without the sleep.
+        let mut command = std::process::Command::new("bash");
+        let line =
+            format!("(echo {answer}; sleep 1) | script -qec '{} key delete kept' /dev/null", tool.program().display());
+        command.args(["-c", &line]).env("PICO_HSM_DEVICE", tool.socket()).env("PICO_HSM_PIN", "648219");
+        Ok(ferrite_tests::tool::run(&mut command)?.code)
+    };
+    assert_eq!(on_a_terminal("no")?, 9);
+    assert!(tool.succeed(&["key", "list"])?.contains("kept"));
+    assert_eq!(on_a_terminal("yes")?, 0);
+    assert!(tool.succeed(&["key", "list"])?.starts_with("There are no keys"));
+    Ok(())
+}
+
+#[test]
 fn a_secret_is_never_an_argument_and_never_repeated() -> Result<()> {
     let tool = Tool::blank()?;
     let outcome = tool.run(&["--pin", "648219", "status"])?;

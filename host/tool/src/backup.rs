@@ -3,7 +3,7 @@
 use crate::app::Global;
 use crate::bytes;
 use crate::progress::{during, steps};
-use crate::report::Report;
+use crate::report::{Report, contents};
 use crate::secret::{self, Source};
 use clap::Args;
 use ferrite_client::archive::Archive;
@@ -77,13 +77,8 @@ impl Backup {
         bytes::write_private(&self.file, &sealed)?;
 
         let Archive { keys, certificates, data, .. } = &backup.archive;
-        let mut text = format!(
-            "{} keys, {} certificates and {} data objects are in {}.\n",
-            keys.len(),
-            certificates.len(),
-            data.len(),
-            self.file.display()
-        );
+        let mut text =
+            format!("In {}: {}.\n", self.file.display(), contents(keys.len(), certificates.len(), data.len()));
         for (id, error) in &backup.left_out {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "NOT in it: key {}: {}.", id.value(), error.why());
@@ -119,11 +114,9 @@ impl Restore {
         let bar = steps("Restoring");
         let restored = device.restore(&archive, &mut |done, of| bar(done, of))?;
         let mut text = format!(
-            "{} keys, {} certificates and {} data objects of {} are restored.\n",
-            restored.len(),
-            archive.certificates.len(),
-            archive.data.len(),
-            archive.serial
+            "Restored from {}: {}.\n",
+            archive.serial,
+            contents(restored.len(), archive.certificates.len(), archive.data.len())
         );
         let mut keys = Vec::new();
         for (key, now) in archive.keys.iter().zip(&restored) {

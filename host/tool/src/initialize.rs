@@ -2,9 +2,9 @@
 
 use crate::app::{Device, Global, ask};
 use crate::progress::during;
-use crate::report::Report;
+use crate::report::{Report, contents};
 use crate::secret::{self, Secret, Source};
-use crate::status::{option_names, tolerate};
+use crate::status::option_names;
 use clap::Args;
 use ferrite_client::hsm::PinState;
 use ferrite_client::proto::command::{Options, PinReference, PublicKeyAuthentication};
@@ -132,10 +132,15 @@ impl Arguments {
         if is_hex {
             text.push_str("The SO-PIN was read as hexadecimal digits, as OpenSC has it.\n");
         }
-        text.push_str(match (self.dkek_shares, self.key_domains, tolerate(device.domains())?.is_some()) {
-            (Some(0), ..) | (None, None, _) => "Keys cannot leave it: there will be no backups.\n",
-            (Some(_), ..) => "Next: import the DKEK shares, then make keys (pico-hsm-tool dkek --help).\n",
-            (None, Some(_), _) => "Next: set its key domains up (pico-hsm-tool domain --help).\n",
+        text.push_str(&match (self.dkek_shares, self.key_domains) {
+            (Some(0), _) | (None, None) => "Keys cannot leave it: there will be no backups.\n".to_owned(),
+            (Some(count), _) => format!(
+                "Next, {}:\n  pico-hsm-tool dkek create-share FILE     if it is a new one\n  pico-hsm-tool dkek import-share FILE\n",
+                if count == 1 { "with the share of its DKEK".to_owned() } else { format!("with each of the {count} shares of its DKEK") }
+            ),
+            (None, Some(_)) => {
+                "Next, for each key domain: pico-hsm-tool domain create, or pico-hsm-tool group join\n".to_owned()
+            }
         });
         Ok(Report::new(json, text))
     }
@@ -187,10 +192,8 @@ fn check_length(name: &str, pin: &Secret, least: usize) -> Result<()> {
 fn loss(device: &mut Device, serial: &str) -> Result<String> {
     let objects = device.objects()?;
     Ok(format!(
-        "Everything on the device {serial} will be deleted, for good: {} keys, {} certificates, {} data objects, its key\n\
+        "Everything on the device {serial} will be deleted, for good: {}, its key\n\
          domains and registered public keys. Only what was backed up can come back.",
-        objects.keys.len(),
-        objects.certificates.len(),
-        objects.data.len(),
+        contents(objects.keys.len(), objects.certificates.len(), objects.data.len()),
     ))
 }

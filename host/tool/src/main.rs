@@ -61,8 +61,8 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            if error.kind() == ClapErrorKind::MissingSubcommand && std::env::args_os().len() == 1 {
-                let _ = Cli::command().print_help();
+            if error.kind() == ClapErrorKind::MissingSubcommand {
+                let _ = family().print_help();
                 return Exit::Usage.into();
             }
             let is_help = matches!(error.kind(), ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion);
@@ -79,4 +79,16 @@ fn main() -> ExitCode {
             Exit::of(&error).into()
         }
     }
+}
+
+/// The family of commands that the command line names, without saying which of them.
+fn family() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    for argument in std::env::args().skip(1) {
+        if let Some(found) = command.find_subcommand(&argument).cloned() {
+            command = found;
+        }
+    }
+    command
 }

@@ -106,6 +106,12 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// So many keys, certificates and data objects, in words.
+pub(crate) fn contents(keys: usize, certificates: usize, data: usize) -> String {
+    let count = |number: usize, name: &str| format!("{number} {name}{}", if number == 1 { "" } else { "s" });
+    format!("{}, {}, {}", count(keys, "key"), count(certificates, "certificate"), count(data, "data object"))
+}
+
 /// Pairs of a name and a value, one a line.
 pub(crate) fn pairs(pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default().saturating_add(1);

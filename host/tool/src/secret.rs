@@ -98,11 +98,13 @@ pub(crate) fn get_new(source: Option<&Source>, variable: &str, option: &str, nam
         Some(source) => *source == Source::Prompt,
         None => env::var_os(variable).is_none(),
     };
-    let secret = get(source, variable, option, name)?;
-    if asks && *prompt(&format!("{name} again"))? != *secret {
-        return Err(Error::new(ErrorKind::Usage, format!("take the {name}"), "the two are not the same"));
+    loop {
+        let secret = get(source, variable, option, name)?;
+        if !asks || *prompt("the same again")? == *secret {
+            return Ok(secret);
+        }
+        eprintln!("The two are not the same. Once more.");
     }
-    Ok(secret)
 }
 
 /// Whether there is a person to ask.

@@ -148,9 +148,9 @@ impl<T: Transport> Hsm<T> {
         };
         self.call("initialise the device", &Command::Initialize(request)).map_err(|error| {
             let error = match error.kind() {
-                ErrorKind::WrongPin { tries_left } => {
-                    error.because(format!("the SO-PIN is not the device's; {tries_left} tries are left"))
-                }
+                ErrorKind::WrongPin { tries_left } => error
+                    .because(format!("the SO-PIN is not the device's; {tries_left} tries are left"))
+                    .advise("At zero tries it is blocked for good: then only a factory reset helps."),
                 _ => error,
             };
             error.explain(
