@@ -92,6 +92,7 @@ scripts! {
     wrong_pins_count_down_as_on_the_virtual_card: "pin-countdown.apdu"
     files_are_kept_as_on_the_virtual_card: "files.apdu"
     recorded_keys_compute_what_the_virtual_card_computes: "known-answers.apdu"
+    certificates_and_keys_are_trusted_as_by_the_virtual_card: "trust.apdu"
 }
 
 /// An RSA-2048 key made on a virtual device comes to the emulated one and signs the same.
