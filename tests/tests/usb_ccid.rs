@@ -135,6 +135,27 @@ fn the_vendor_interface_starts_in_the_rescue_application() -> Result<()> {
 }
 
 #[test]
+fn what_the_owner_configures_holds_after_a_restart() -> Result<()> {
+    const WRITE: &[u8] = b"\x80\x1C\x01\x00\x0F\x00\x04\x12\x09\xAB\xCD\x09\x04Safe\x0B\x01\x02";
+    let mut device = OverUsb::blank()?;
+    let (usb, reader) = device.usb()?;
+    let mut page = vendor(usb)?;
+    page.power_on(usb)?;
+    assert_eq!(page.transmit(usb, WRITE)?, OK, "to identifiers, name, and the vendor interface alone");
+    assert_eq!(usb.string(2)?, "Ferrite HSM", "not while the device is plugged in");
+    reader.power_on(usb)?;
+    // There is no reader any more that could be powered on.
+    ensure!(device.restart().is_err());
+    let mut usb = device.attach()?;
+    assert_eq!(usb.descriptor(1, 0, 0, 18)?.context("no descriptor")?[8..12], [0x09, 0x12, 0xCD, 0xAB]);
+    assert_eq!(usb.string(2)?, "Safe");
+    let mut page = vendor(&mut usb)?;
+    usb.configure()?;
+    page.power_on(&mut usb)?;
+    Ok(())
+}
+
+#[test]
 fn a_card_is_announced_once_for_each_configuration() -> Result<()> {
     let mut device = OverUsb::blank()?;
     let (usb, _) = device.usb()?;

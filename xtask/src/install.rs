@@ -66,6 +66,13 @@ pub(crate) const NODE: [Package; 2] =
 /// A processor in software that watches what a program does with its memory.
 pub(crate) const VALGRIND: Package = Package { name: "valgrind", is_there: || exists("valgrind") };
 
+/// An emulator of PCs, and what installs Debian into a folder and makes a disk of it.
+pub(crate) const USB_GUEST: [Package; 3] = [
+    Package { name: "qemu-system-x86", is_there: || exists("qemu-system-x86_64") },
+    Package { name: "mmdebstrap", is_there: || exists("mmdebstrap") },
+    Package { name: "e2fsprogs", is_there: || exists("mke2fs") },
+];
+
 /// What a virtual HSM and its clients need.
 pub(crate) const CLIENTS: [Package; 4] = [PCSCD, VPCD, OPENSC, OPENSSL];
 

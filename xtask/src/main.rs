@@ -10,6 +10,7 @@ mod install;
 mod python;
 mod run;
 mod test;
+mod usbip_guest;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -57,6 +58,8 @@ enum Command {
         #[arg(long)]
         chip: bool,
     },
+    /// Plug the virtual HSM into a Debian guest over USB/IP and use it there (root only; not part of `test`).
+    UsbipGuest,
     /// Look for jumps and addresses that depend on secrets, with valgrind.
     ConstantTime {
         /// Only the subjects in whose names this occurs, such as "RSA-2048", and the controls.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Command::Emulate => emulate::all(consent),
         Command::Bench { chip: true } => bench::chip(consent),
         Command::Bench { chip: false } => bench::all(consent),
+        Command::UsbipGuest => usbip_guest::check(consent),
         Command::ConstantTime { name } => constant_time::check(consent, name.as_deref()),
     };
     match result {

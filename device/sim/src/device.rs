@@ -5,6 +5,7 @@ use crate::platform::{Cancellation, Candidates, HostPlatform, PresencePolicy};
 use crate::state::{StateDir, StateError};
 use crate::trace;
 use ferrite_card::{Card, CommandBuffer, Workspace};
+use ferrite_proto::configuration::Configuration;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,6 +74,16 @@ impl VirtualDevice {
     pub fn connect(&self) -> Interface {
         let id = self.interfaces.fetch_add(1, Ordering::Relaxed);
         Interface { id, requests: self.requests.clone() }
+    }
+
+    /// What the owner configured. What is about USB takes effect when the device starts: ask once.
+    ///
+    /// # Errors
+    /// The device is gone.
+    pub fn configuration(&self) -> Result<Configuration, Stopped> {
+        let (answer, answers) = mpsc::channel();
+        self.requests.send(Request::Configuration { answer }).map_err(|_| Stopped)?;
+        answers.recv().map_err(|_| Stopped)
     }
 
     /// The unique id: public, it is the USB serial number.
@@ -168,6 +179,7 @@ impl Drop for Interface {
 enum Request {
     Transmit { interface: u64, apdu: Zeroizing<Vec<u8>>, cancellation: Cancellation, answer: Sender<Vec<u8>> },
     Reset { interface: u64 },
+    Configuration { answer: Sender<Configuration> },
     Stop,
 }
 
@@ -226,6 +238,7 @@ fn serve(
             // The session of any other interface has ended when this one's began.
             Request::Reset { interface } if owner == Some(interface) => card.reset(),
             Request::Reset { .. } => {}
+            Request::Configuration { answer } => _ = answer.send(*card.configuration()),
             Request::Stop => break,
         }
     }

@@ -7,7 +7,6 @@
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, ValueEnum};
-use ferrite_proto::configuration::Configuration;
 use ferrite_sim::socket::Socket;
 use ferrite_sim::usbip::{self, UsbIp};
 use ferrite_sim::{Options, PresencePolicy, StateDir, VirtualDevice, vpcd};
@@ -85,7 +84,7 @@ fn main() -> Result<()> {
     }
     let mut stdout = std::io::stdout();
     if let Some(address) = arguments.usbip {
-        let identity = UsbIp::identity(&device, &Configuration::default());
+        let identity = UsbIp::identity(&device, &device.configuration()?);
         let server = UsbIp::bind(&address, &device, identity).with_context(|| format!("cannot listen at {address}"))?;
         writeln!(stdout, "usbip {}", server.address()?).context("cannot write to standard output")?;
         server.serve()?;

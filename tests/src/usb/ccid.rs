@@ -167,18 +167,26 @@ impl OverUsb {
         self.connected = None;
     }
 
+    /// Plugs it in, and does nothing with it.
+    ///
+    /// # Errors
+    /// It cannot be attached.
+    pub fn attach(&self) -> Result<Attachment> {
+        // The server may still be busy with the end of the connection before.
+        loop {
+            if let Some(usb) = Attachment::new(self.address()?, "1-1")? {
+                return Ok(usb);
+            }
+            std::thread::yield_now();
+        }
+    }
+
     /// Plugs it in, enumerates it and powers the card on.
     ///
     /// # Errors
     /// It cannot be attached.
     pub fn plug_in(&mut self) -> Result<()> {
-        // The server may still be busy with the end of the connection before.
-        let mut usb = loop {
-            if let Some(usb) = Attachment::new(self.address()?, "1-1")? {
-                break usb;
-            }
-            std::thread::yield_now();
-        };
+        let mut usb = self.attach()?;
         let configuration = usb.descriptor(2, 0, 0, 512)?.context("no configuration")?;
         let mut pipe = Pipe::of_class(&Configuration::parse(&configuration)?, 0x0B)?;
         usb.configure()?;
