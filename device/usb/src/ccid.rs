@@ -168,6 +168,9 @@ impl<'a> Ccid<'a> {
         self.keep_time(slot, now);
         let is_last = packet.len() < MAX_PACKET;
         let deadline = now.after(PACKET_GAP);
+        if self.is_awaited_abort(packet) {
+            self.end_message();
+        }
         let (header, left, fate, data) = match self.input {
             Input::Idle => {
                 // Fewer bytes than a header, or the empty packet after a message that ends with a full one.
@@ -231,9 +234,7 @@ impl<'a> Ccid<'a> {
         }
         self.keep_time(slot, now);
         if self.held_abort == Some(seq) {
-            self.held_abort = None;
             self.cancel(slot);
-            self.push(self.status(Request::Abort, seq, Outcome::Processed));
         } else if self.last_abort != Some(seq) {
             self.cancel(slot);
             self.aborting = Some((seq, now.after(ABORT_LIMIT)));
@@ -414,7 +415,6 @@ impl Ccid<'_> {
     /// Gives up whatever is going on. A message that is incomplete, and a command that the card has, are answered as
     /// aborted; what follows is a new message.
     fn cancel(&mut self, slot: &mut Slot) {
-        let input = core::mem::replace(&mut self.input, Input::Idle);
         self.parts = None;
         if self.pending.is_some() || !matches!(slot.progress(self.me), Progress::Response(_)) {
             slot.abandon(self.me);
@@ -422,8 +422,28 @@ impl Ccid<'_> {
         if let Some(Pending { seq, .. }) = self.pending.take() {
             self.push(self.status(Request::XfrBlock, seq, Outcome::Failed(Error::ABORTED)));
         }
-        if let Input::Message { header, .. } = input {
+        if let Some(seq) = self.held_abort.take() {
+            self.push(self.status(Request::Abort, seq, Outcome::Processed));
+        }
+        self.end_message();
+    }
+
+    /// Answers a message that is incomplete as aborted; what follows is a new one.
+    fn end_message(&mut self) {
+        if let Input::Message { header, .. } = core::mem::replace(&mut self.input, Input::Idle) {
             self.push(self.status(header.request, header.seq, Outcome::Failed(Error::ABORTED)));
+        }
+    }
+
+    /// Whether this packet is the bulk half of the abort whose other half was on the control pipe. Nothing else can begin
+    /// behind a message that was broken off: a host may have given that up when a packet of it had not been read yet.
+    fn is_awaited_abort(&self, packet: &[u8]) -> bool {
+        let awaited = self.aborting.map(|(seq, _)| seq);
+        match Header::parse(packet) {
+            Some((header, [])) => {
+                (header.request, header.length, header.slot) == (Request::Abort, 0, SLOT) && awaited == Some(header.seq)
+            }
+            _ => false,
         }
     }
 

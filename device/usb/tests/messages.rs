@@ -253,6 +253,43 @@ fn an_abort_ends_a_message_that_was_broken_off() {
 }
 
 #[test]
+fn an_abort_ends_a_message_of_which_a_packet_comes_after_its_first_half() {
+    let mut bench = Bench::powered();
+    assert!(bench.control(ABORT, abort_value(9)));
+    bench.send(&xfr(1, &[0; 500])[..64]);
+    assert_eq!(bench.answer(), None, "the rest may come");
+    bench.send(&message(0x72, 9, [0; 3], &[]));
+    assert_eq!(bench.answer().expect("the message's")[6..9], [1, 0x40, 0xFF]);
+    assert_eq!(bench.answer().expect("the abort's")[5..9], [0, 9, 0, 0]);
+    bench.works();
+    assert_eq!(bench.card.ran.len(), 1, "nothing else reached the card");
+}
+
+#[test]
+fn an_abort_with_another_number_ends_one_that_waits_for_its_second_half() {
+    let mut bench = Bench::powered();
+    bench.card.is_slow = true;
+    bench.send(&xfr(1, &[0; 4]));
+    bench.send(&message(0x72, 5, [0; 3], &[]));
+    assert!(bench.control(ABORT, abort_value(9)));
+    assert_eq!(bench.answer().expect("the command's")[6..9], [1, 0x40, 0xFF]);
+    assert_eq!(bench.answer().expect("the first abort's")[6..9], [5, 0, 0]);
+    assert_eq!(bench.exchange(&message(0x72, 9, [0; 3], &[]))[6..9], [9, 0, 0]);
+    bench.card.is_slow = false;
+    assert_eq!(bench.answer(), None);
+    bench.works();
+}
+
+#[test]
+fn an_abort_among_the_data_of_a_message_is_data() {
+    let mut bench = Bench::powered();
+    let abort = message(0x72, 9, [0; 3], &[]);
+    let apdu = [&[0x55; 54][..], &abort].concat();
+    let answer = bench.exchange(&xfr(1, &apdu));
+    assert_eq!(answer[10..], echo(&apdu));
+}
+
+#[test]
 fn half_an_abort_does_no_harm() {
     let mut bench = Bench::powered();
     let bulk = message(0x72, 9, [0; 3], &[]);
