@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// How long a device may take before it counts as hung: far longer than anything it does.
-const WATCHDOG: Duration = Duration::from_secs(15);
+const WATCHDOG: Duration = Duration::from_secs(120);
 
 /// Status of a transfer that the device stalled.
 pub const STALL: i32 = -32;
