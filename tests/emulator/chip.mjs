@@ -40,7 +40,13 @@ export class Chip {
     /// Cycles in which the processor worked, and in which it waited for flash.
     this.cycles = 0;
     this.flashCycles = 0;
-    for (const level of ['debug', 'info', 'warn', 'error']) this.mcu.logger[level] = () => {};
+    /// The lowest stack pointer seen since somebody set this.
+    this.lowest = Infinity;
+    for (const level of ['debug', 'info', 'error']) this.mcu.logger[level] = () => {};
+    // The chip would fault: a stack that has left memory, for one, shows here.
+    this.mcu.logger.warn = (_, text) => {
+      if (text.startsWith('Write to undefined')) throw new Error(`${text}, from ${this.core.PC.toString(16)}`);
+    };
 
     this.rosc = new RingOscillator(this.mcu);
     const { peripherals } = this.mcu;
@@ -56,11 +62,14 @@ export class Chip {
     sio.readUint32 = (offset) => (offset === 0x50 ? 0b10 : offset === 0x58 ? 0 : read(offset));
     const write = sio.writeUint32.bind(sio);
     sio.writeUint32 = (offset, value) => (offset === 0x50 || offset === 0x54 ? undefined : write(offset, value));
+    // The pads of the flash's pins listen after a reset, on the chip.
+    this.mcu.qspi[1].padValue |= 0x40;
     this.setButton(false);
     this.installRom();
     flash.attach(this.mcu.flash, image);
 
     const [stack, entry] = [0, 4].map((field) => this.mcu.readUint32(VECTORS + field));
+    this.stack = stack;
     this.core.SP = stack;
     this.core.PC = entry & ~1;
     this.core.VTOR = VECTORS;
@@ -129,6 +138,7 @@ export class Chip {
       }
       const cycles = core.executeInstruction();
       this.cycles += cycles;
+      if (core.registers[13] < this.lowest) this.lowest = core.registers[13];
       const now = clock.nanosCounter + cycles * NANOS_PER_CYCLE;
       if (clock.nextAlarm !== null && clock.nextAlarm.nanos <= now) clock.tick(cycles * NANOS_PER_CYCLE);
       else clock.nanosCounter = now;

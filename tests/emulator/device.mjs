@@ -47,6 +47,7 @@ export class Device {
   /// Sends an APDU; returns the answer and what it took.
   transmit(apdu) {
     const before = { cycles: this.chip.cycles, flash: this.chip.flashCycles, time: this.chip.now() };
+    this.chip.lowest = Infinity;
     const answer = this.ccid.transmit(apdu);
     return {
       answer,
@@ -54,6 +55,7 @@ export class Device {
       flash: Math.round(this.chip.flashCycles - before.flash),
       time: Math.round(this.chip.now() - before.time),
       extensions: this.ccid.extensions,
+      stack: this.chip.stack - this.chip.lowest,
     };
   }
 }

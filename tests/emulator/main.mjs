@@ -5,8 +5,9 @@
 //
 // Time stands still between commands. Lines in, and what is answered:
 //
-//   apdu HEX        answer HEX CYCLES FLASH TIME EXTENSIONS    cycles of the processor, of waiting for flash, of both
-//                                                              with sleep; time extensions before the answer
+//   apdu HEX        answer HEX CYCLES FLASH TIME EXTENSIONS STACK
+//                   cycles of the processor, of waiting for flash, of both with sleep; time extensions before the
+//                   answer; bytes of stack
 //   reset           atr HEX
 //   restart         atr HEX            power off and on
 //   cut N BYTES     ok                 power goes within the flash operation after N others, BYTES into it
@@ -37,8 +38,8 @@ const bytes = (text) => Buffer.from(text ?? '', 'hex');
 
 const commands = {
   apdu([text]) {
-    const { answer, cycles, flash, time, extensions } = device.transmit(bytes(text));
-    return `answer ${hex(answer)} ${cycles} ${flash} ${time} ${extensions}`;
+    const { answer, cycles, flash, time, extensions, stack } = device.transmit(bytes(text));
+    return `answer ${hex(answer)} ${cycles} ${flash} ${time} ${extensions} ${stack}`;
   },
   reset() {
     device.reset();

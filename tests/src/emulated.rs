@@ -34,6 +34,8 @@ pub struct Effort {
     pub time: u64,
     /// Time extensions that the host was asked for.
     pub extensions: u64,
+    /// Bytes of stack, those of interrupts included.
+    pub stack: u64,
 }
 
 /// What became of a command.
@@ -101,10 +103,15 @@ impl Emulated {
         let line = self.line()?;
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
-            ["answer", answer, cycles, flash, time, extensions] => {
-                let [cycles, flash, time, extensions] =
-                    [cycles.parse()?, flash.parse()?, time.parse()?, extensions.parse()?];
-                Ok(Outcome::Answer(hex::decode(answer)?, Effort { cycles, flash, time, extensions }))
+            ["answer", answer, cycles, flash, time, extensions, stack] => {
+                let effort = Effort {
+                    cycles: cycles.parse()?,
+                    flash: flash.parse()?,
+                    time: time.parse()?,
+                    extensions: extensions.parse()?,
+                    stack: stack.parse()?,
+                };
+                Ok(Outcome::Answer(hex::decode(answer)?, effort))
             }
             ["error", "power"] => Ok(Outcome::PowerCut),
             _ => bail!("the emulator says {line:?}"),

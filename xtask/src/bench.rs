@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what the card needs on a chip, and speed beside other implementations.
 
-use crate::firmware::{TARGETS, Toolchain};
+use crate::emulate;
+use crate::firmware::{self, TARGETS, Toolchain};
 use crate::install::{self, Consent, LIBSSL, QEMU_ARM};
 use crate::run::{capture, cargo, headline, root, run};
 use anyhow::{Context, Result, bail};
@@ -17,37 +18,92 @@ pub(crate) fn all(consent: Consent) -> Result<()> {
     run(cargo().args(["run", "--release", "--quiet", "-p", "ferrite-bench", "--features", "openssl"]))
 }
 
-/// Runs the card on an emulated Cortex-M and shows what it says about itself.
+/// A machine of QEMU that stands for a chip.
+struct Machine {
+    /// What it stands for.
+    title: &'static str,
+    target: &'static str,
+    machine: &'static str,
+    processor: &'static str,
+}
+
+/// QEMU has no machine with a Cortex-M0+; a Cortex-M3 runs the same instructions.
+const MACHINES: [Machine; 2] = [
+    Machine {
+        title: "the card for Cortex-M0+ (RP2040): instructions on an emulated Cortex-M3",
+        target: TARGETS[0],
+        machine: "mps2-an385",
+        processor: "cortex-m3",
+    },
+    Machine {
+        title: "the card for Cortex-M33 (RP2350): instructions on an emulated one",
+        target: TARGETS[1],
+        machine: "mps2-an505",
+        processor: "cortex-m33",
+    },
+];
+
+/// Runs the card on emulated Cortex-Ms and the firmware on an emulated RP2040, and shows what they say about themselves.
 pub(crate) fn chip(consent: Consent) -> Result<()> {
-    headline("the card on an emulated chip");
     install::ensure(&[QEMU_ARM], consent)?;
-    let [target, _] = TARGETS;
-    let mut build = Toolchain::find(consent)?.cargo_build(target);
-    build.args(["--manifest-path", "bench/chip/Cargo.toml"]);
-    run(&mut build)?;
-    let image = root().join("target/firmware").join(target).join("release/ferrite-bench-chip");
+    for machine in &MACHINES {
+        headline(machine.title);
+        instructions(consent, machine)?;
+    }
+    cycles(consent)
+}
+
+fn instructions(consent: Consent, machine: &Machine) -> Result<()> {
+    let mut build = Toolchain::find(consent)?.cargo_build(machine.target);
+    run(build.args(["--manifest-path", "bench/chip/Cargo.toml"]))?;
+    let image = root().join("target/firmware").join(machine.target).join("release/ferrite-bench-chip");
     let mut emulator = Command::new("timeout");
+    emulator.args(["300", "qemu-system-arm", "-M", machine.machine, "-cpu", machine.processor]);
     emulator.args([
-        "300",
-        "qemu-system-arm",
-        "-M",
-        "mps2-an385",
-        "-cpu",
-        "cortex-m3",
         "-icount",
         "shift=0",
         "-nographic",
+        "-monitor",
+        "none",
+        "-serial",
+        "none",
+        "-semihosting",
+        "-kernel",
     ]);
-    emulator.args(["-monitor", "none", "-serial", "none", "-semihosting", "-kernel"]).arg(image).stdin(Stdio::null());
-    let report = capture(&mut emulator)?;
+    let report = capture(emulator.arg(image).stdin(Stdio::null()))?;
     if !report.lines().any(|line| line == "done") {
         bail!("the card on the emulated chip did not finish:\n{report}");
     }
-
     let report: Report<'_> = report.lines().filter_map(parse).collect();
     print!("{}", report.tables());
     if report.memory()? > MEMORY_LIMIT {
         bail!("the card needs more memory than it may");
+    }
+    Ok(())
+}
+
+/// Runs the firmware of a Pico in the emulator, and shows the cycles that each operation takes there.
+fn cycles(consent: Consent) -> Result<()> {
+    let image = firmware::pico(consent)?;
+    emulate::prepare(consent)?;
+    headline("the firmware on an emulated RP2040: cycles, of 125 million in a second");
+    let mut example = cargo();
+    example.args(["run", "--quiet", "-p", "ferrite-tests", "--example", "cycles"]);
+    let report = capture(example.env("FERRITE_FIRMWARE", image))?;
+    if !report.lines().any(|line| line == "done") {
+        bail!("the firmware in the emulator did not finish:\n{report}");
+    }
+    println!(
+        "  {:<26} {:<16} {:>14} {:>10} {:>12} {:>12}",
+        "command", "algorithm", "million cycles", "seconds", "flash (ms)", "stack"
+    );
+    for line in report.lines() {
+        let ["cycles", name, algorithm, cycles, flash, stack] = line.split('|').collect::<Vec<_>>()[..] else {
+            continue;
+        };
+        let (cycles, flash) = (cycles.parse::<f64>()?, flash.parse::<f64>()?);
+        let (millions, seconds, millis) = (cycles / 1e6, cycles / 125e6, flash / 125e3);
+        println!("  {name:<26} {algorithm:<16} {millions:>14.2} {seconds:>10.3} {millis:>12.1} {stack:>6} bytes");
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use ferrite_card::{
 use ferrite_crypto::{Join, ec, edwards, montgomery};
 use ferrite_proto::command::{
     AeadMode, AlgorithmId, Attributes, CipherMode, Command, Direction, HmacHash, Initialize, KeyAlgorithm, KeyRequest,
-    Options, Pbkdf2, PinReference, Secret, SecretKeyLen, SymmetricOperation, Target,
+    Options, Pbkdf2, PinReference, Secret, SecretKeyLen, Share, SymmetricOperation, Target,
 };
 use ferrite_proto::fid::{FileId, KeyId};
 use ferrite_store::{Flash, FlashError, PAGE_SIZE};
@@ -190,13 +190,19 @@ fn main() -> ! {
         let request = KeyRequest { car: None, chr: None, algorithm, attributes: Attributes::default() };
         Command::GenerateKeyPair { key: KeyId::new(id), request }
     };
-    let initialize =
-        Initialize { options: Some(Options(1)), user_pin: Some(PIN), so_pin: Some(SO_PIN), ..Initialize::default() };
+    let initialize = Initialize {
+        options: Some(Options(1)),
+        user_pin: Some(PIN),
+        so_pin: Some(SO_PIN),
+        dkek_shares: Some(1),
+        ..Initialize::default()
+    };
     let sign = |id, algorithm| Command::Sign { key: KeyId::new(id), algorithm, data: b"message" };
     let decipher = |id, algorithm, data| Command::Decipher { key: KeyId::new(id), algorithm, data };
     let file = Target::File(FileId::new(0xCD01));
     let commands = [
         ("INITIALIZE", "", Command::Initialize(initialize)),
+        ("IMPORT SHARE", "", Command::ImportShare { domain: 0, share: Share(&[3; 32]) }),
         ("VERIFY", "", Command::Verify { reference: PinReference::User, pin: Some(PIN) }),
         ("GENERATE", "RSA-1024", generate(1, KeyAlgorithm::Rsa { bits: 1024 })),
         ("SIGN, PKCS#1", "RSA-1024", sign(1, AlgorithmId::RSA_PKCS1_SHA256)),
@@ -224,6 +230,16 @@ fn main() -> ! {
     for (name, algorithm, wanted) in &commands {
         measure(card, command, name, algorithm, wanted);
     }
+    let mut blob = [0; 1024];
+    let mut len = 0;
+    load(command, &Command::WrapKey { key: KeyId::new(1) });
+    report("WRAP", "RSA-1024", || {
+        let answer = card.transmit(command);
+        len = answer.len() - 2;
+        blob[..len].copy_from_slice(&answer[..len]);
+    });
+    let unwrap = Command::UnwrapKey { key: KeyId::new(5), blob: Some(&blob[..len]) };
+    measure(card, command, "UNWRAP", "RSA-1024", &unwrap);
     let target = KeyId::new(3);
     for curve in ec::Curve::ALL {
         let domain = curve.domain();
@@ -346,13 +362,17 @@ fn start_clock(timer: &mut SYST) {
     timer.enable_counter();
 }
 
-/// Instructions executed so far. The emulator is told to take one nanosecond for each, and its clock has 25 MHz.
+/// Nanoseconds of the emulated board's clock: 25 MHz on mps2-an385, 20 MHz on mps2-an505, whose programs use the
+/// floating-point unit's calling convention.
+const NANOS_PER_TICK: u64 = if cfg!(target_abi = "eabihf") { 50 } else { 40 };
+
+/// Instructions executed so far. The emulator is told to take one nanosecond for each.
 fn clock() -> u64 {
     loop {
         let rounds = ROUNDS.load(Ordering::Relaxed);
         let now = SYST::get_current();
         if rounds == ROUNDS.load(Ordering::Relaxed) {
-            return (u64::from(rounds) * u64::from(TIMER_PERIOD) + u64::from(TIMER_PERIOD - now)) * 40;
+            return (u64::from(rounds) * u64::from(TIMER_PERIOD) + u64::from(TIMER_PERIOD - now)) * NANOS_PER_TICK;
         }
     }
 }
