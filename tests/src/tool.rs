@@ -11,6 +11,9 @@ use std::process::{Command, Stdio};
 pub const PIN: &str = "648219";
 /// The SO-PIN that the tool finds in its environment.
 pub const SO_PIN: &str = "57621880";
+/// Names the socket on which PC/SC's library looks for pcscd: a tool that is told of none does not see the reader, which
+/// other tests use meanwhile.
+pub const PCSCD_SOCKET: &str = "PCSCLITE_CSOCK_NAME";
 
 /// The tool, a virtual device, and a directory in which it works.
 pub struct Tool {
@@ -119,6 +122,7 @@ impl Tool {
             .args(arguments)
             .current_dir(self.dir.path())
             .env("PICO_HSM_DEVICE", self.socket())
+            .env(PCSCD_SOCKET, self.socket().with_extension("no-pcscd"))
             .env("PICO_HSM_PIN", PIN)
             .env("PICO_HSM_SO_PIN", SO_PIN)
             .env("PICO_HSM_BACKUP_PASSWORD", "a password")
