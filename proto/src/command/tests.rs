@@ -1,6 +1,8 @@
 //! What is encoded is decoded; anything else gets its status word.
 
 use super::*;
+use crate::apdu::Class;
+use crate::tlv::Writer;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
