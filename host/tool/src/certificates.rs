@@ -2,6 +2,7 @@
 
 use crate::app::{Device, Global};
 use crate::bytes::{self, Output};
+use crate::named::named;
 use crate::report::Report;
 use crate::x509::{self, Content, Purpose, Signer};
 use clap::{Args, Subcommand, ValueEnum};
@@ -211,17 +212,9 @@ impl Put {
 impl Named {
     fn find(&self, device: &mut Device) -> Result<CertificateObject> {
         let what = format!("find the certificate {:?}", self.certificate);
-        let mut fitting = device.objects()?.certificates;
-        let number = self.certificate.parse::<u8>().ok();
-        fitting.retain(|object| number.map_or(object.label == self.certificate, |number| object.number == number));
-        match fitting.len() {
-            0 => Err(Error::new(ErrorKind::NotFound, what, "there is none of this number or label")
-                .advise("List them: pico-hsm-tool cert list")),
-            1 => Ok(fitting.swap_remove(0)),
-            _ => {
-                Err(Error::new(ErrorKind::Ambiguous, what, "several have this label").advise("Name one by its number."))
-            }
-        }
+        let missing = ["there is none of this number or label", "List them: pico-hsm-tool cert list"];
+        let objects = device.objects()?.certificates;
+        named(objects, &self.certificate, |object| (object.number, &object.label), what, missing)
     }
 
     fn delete(&self, global: &Global) -> Result<Report> {

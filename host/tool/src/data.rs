@@ -2,10 +2,11 @@
 
 use crate::app::{Device, Global};
 use crate::bytes::{self, Output};
+use crate::named::named;
 use crate::report::Report;
 use clap::{Args, Subcommand};
+use ferrite_client::Result;
 use ferrite_client::hsm::DataObject;
-use ferrite_client::{Error, ErrorKind, Result};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -116,18 +117,9 @@ impl Get {
 
 impl Named {
     fn find(&self, device: &mut Device) -> Result<DataObject> {
-        let mut fitting: Vec<_> = device.objects()?.data;
-        let number = self.object.parse::<u8>().ok();
-        fitting.retain(|object| number.map_or(object.label == self.object, |number| object.number == number));
         let what = format!("find the data {:?}", self.object);
-        match fitting.len() {
-            0 => Err(Error::new(ErrorKind::NotFound, what, "nothing of this number or label is stored")
-                .advise("List what is: pico-hsm-tool data list")),
-            1 => Ok(fitting.swap_remove(0)),
-            _ => {
-                Err(Error::new(ErrorKind::Ambiguous, what, "several have this label").advise("Name one by its number."))
-            }
-        }
+        let missing = ["nothing of this number or label is stored", "List what is: pico-hsm-tool data list"];
+        named(device.objects()?.data, &self.object, |object| (object.number, &object.label), what, missing)
     }
 
     fn delete(&self, global: &Global) -> Result<Report> {

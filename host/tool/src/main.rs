@@ -37,6 +37,7 @@ mod label;
 mod list;
 mod lock;
 mod login;
+mod named;
 mod options;
 mod parts;
 mod pins;
