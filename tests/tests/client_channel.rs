@@ -4,10 +4,11 @@
 use anyhow::{Result, ensure};
 use ferrite_client::certificate::{Authority, chain};
 use ferrite_client::hsm::PinState;
-use ferrite_client::proto::command::{AlgorithmId, PinReference};
+use ferrite_client::proto::command::{AlgorithmId, Options, PinReference};
 use ferrite_client::proto::fid::KeyId;
+use ferrite_client::proto::rescue::Which;
 use ferrite_client::transport::{Transmit, Transport};
-use ferrite_client::{ErrorKind, Hsm, KeyAttributes, PublicKey, SecureChannel, Trust};
+use ferrite_client::{ErrorKind, Hsm, Initialization, KeyAttributes, PublicKey, SecureChannel, Trust};
 use ferrite_tests::client::{INITIALIZATION, PIN, initialized};
 use ferrite_tests::in_process::InProcess;
 use std::cell::RefCell;
@@ -222,6 +223,87 @@ fn messages_that_are_repeated_dropped_inserted_or_swapped_close_the_channel() ->
     let between = closed(hsm, &line)?;
     let mut plain = Hsm::open(between)?;
     assert!(matches!(plain.pin_state(PinReference::User)?, PinState::Tries(3)));
+    Ok(())
+}
+
+/// Whether a message that was sent in the clear is one for the HSM application: none of the kind that PINs travel in.
+fn is_protected(command: &[u8]) -> bool {
+    command.first().is_some_and(|class| class & 0x0C == 0x0C)
+}
+
+#[test]
+fn the_rescue_application_is_asked_beside_the_channel_and_everything_after_it_is_protected_again() -> Result<()> {
+    let (between, line) = line()?;
+    let mut hsm = open(between, &line)?;
+    hsm.login(PIN)?;
+    hsm.board()?;
+    assert!(hsm.transport().is_open());
+    assert!(matches!(hsm.pin_state(PinReference::User)?, PinState::Tries(3)), "it logs out");
+    hsm.configuration(Which::Effective)?;
+    hsm.prove_device_key(&line.key)?;
+    let before = line.seen.borrow().len();
+    hsm.login(PIN)?;
+    hsm.sign(KeyId::new(1), AlgorithmId::ECDSA_SHA256, b"m")?;
+    let seen = line.seen.borrow();
+    let commands: Vec<_> = seen.iter().skip(before).step_by(2).collect();
+    assert!(commands.len() >= 2 && commands.iter().all(|command| is_protected(command)), "{commands:02X?}");
+    assert!(!seen.iter().any(|message| message.windows(PIN.len()).any(|window| window == PIN)));
+    Ok(())
+}
+
+/// Somebody exchanges the device while the rescue application is asked.
+#[test]
+fn a_device_that_was_exchanged_meanwhile_gets_no_pin() -> Result<()> {
+    let (between, line) = line()?;
+    let (mut other, others) = self::line()?;
+    let mut hsm = open(between, &line)?;
+    hsm.login(PIN)?;
+    std::mem::swap(&mut hsm.transport().inner().card, &mut other.card);
+    let error = hsm.board().expect_err("another device");
+    assert_eq!(error.kind(), ErrorKind::Verification, "{error}");
+    closed(hsm, &line)?;
+    let pin_commands = |line: &Line| line.seen.borrow().iter().step_by(2).filter(|c| c.get(1) == Some(&0x20)).count();
+    assert_eq!(pin_commands(&line) + pin_commands(&others), 1, "the login before");
+    Ok(())
+}
+
+#[test]
+fn a_channel_that_broke_is_not_left_for_the_rescue_application_either() -> Result<()> {
+    let (between, line) = line()?;
+    let mut hsm = open(between, &line)?;
+    *line.attack.borrow_mut() = Attack::SwallowAnswer;
+    assert!(hsm.random(&mut [0; 8]).is_err());
+    let sent = line.seen.borrow().len();
+    assert_eq!(hsm.board().expect_err("a broken channel").kind(), ErrorKind::Channel);
+    assert_eq!(hsm.configuration(Which::Stored).expect_err("a broken channel").kind(), ErrorKind::Channel);
+    assert_eq!(line.seen.borrow().len(), sent, "something was sent after the channel broke");
+    closed(hsm, &line)?;
+    Ok(())
+}
+
+#[test]
+fn a_session_pin_is_made_used_and_ended_through_the_channel_only() -> Result<()> {
+    let with = |options| Initialization { options: Options(options), ..INITIALIZATION };
+    // Without the option, and without a channel.
+    assert_eq!(initialized(&with(1))?.make_session_pin().expect_err("no option").kind(), ErrorKind::Unsupported);
+    let mut plain = initialized(&with(0x000D))?;
+    assert_eq!(plain.make_session_pin().expect_err("no channel").kind(), ErrorKind::NotLoggedIn);
+    let key = PublicKey::from_certificate(&plain.device_certificates()?)?;
+    let mut hsm = Hsm::open(SecureChannel::open(plain.into_transport(), Trust::Key(&key))?)?;
+    assert_eq!(hsm.make_session_pin().expect_err("nobody").kind(), ErrorKind::NotLoggedIn);
+    hsm.login(PIN)?;
+    let pin = hsm.make_session_pin()?;
+    assert_eq!(pin.len(), 8);
+    hsm.logout()?;
+    hsm.login(&pin)?;
+    // It outlives the session, and is worth nothing outside a channel.
+    let mut plain = Hsm::open(hsm.into_transport().into_inner())?;
+    assert!(matches!(plain.login(&pin).expect_err("no channel").kind(), ErrorKind::WrongPin { tries_left: 2 }));
+    let mut hsm = Hsm::open(SecureChannel::open(plain.into_transport(), Trust::Key(&key))?)?;
+    hsm.login(&pin)?;
+    hsm.clear_session_pin()?;
+    hsm.logout()?;
+    assert!(matches!(hsm.login(&pin).expect_err("ended").kind(), ErrorKind::WrongPin { .. }));
     Ok(())
 }
 

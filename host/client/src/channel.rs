@@ -2,7 +2,8 @@
 //! the key in its certificate, which is checked before; then everything travels encrypted and authenticated.
 //!
 //! Whatever is wrong with an answer closes the channel for good: nothing more is sent through it, neither protected nor in
-//! the clear.
+//! the clear. One thing only goes beside it: what is for the rescue application, which has no channel. The channel is shut for
+//! that, and opened again to the same key.
 
 use crate::certificate::{DeviceCertificate, Trust, chain};
 use crate::error::{Error, ErrorKind, Result};
@@ -34,8 +35,31 @@ const USE: &str = "use the secure channel";
 /// A transport that protects what goes through another one.
 pub struct SecureChannel<T> {
     inner: T,
-    channel: Option<Channel>,
+    state: State,
     device: DeviceCertificate,
+}
+
+/// How a channel stands.
+enum State {
+    Open(Channel),
+    /// Shut, to speak to an application that has none; it can be opened again.
+    Shut,
+    /// Something was wrong: it stays closed.
+    Broken,
+}
+
+impl State {
+    /// The keys, which whoever takes them puts back if all is well.
+    fn take(&mut self) -> Result<Channel> {
+        match std::mem::replace(self, Self::Broken) {
+            Self::Open(channel) => Ok(channel),
+            Self::Shut => {
+                *self = Self::Shut;
+                Err(broken("it is shut"))
+            }
+            Self::Broken => Err(broken("it is closed")),
+        }
+    }
 }
 
 impl<T: Transport> SecureChannel<T> {
@@ -45,53 +69,8 @@ impl<T: Transport> SecureChannel<T> {
     /// [`ErrorKind::Verification`]: the certificate is not to be trusted, or the device has not the key;
     /// [`ErrorKind::Unsupported`]: the device has no such thing, or no key yet.
     pub fn open(mut inner: T, trust: Trust<'_>) -> Result<Self> {
-        let mut ask = |command: &Command<'_>| -> Result<Zeroizing<Vec<u8>>> {
-            let mut data = vec![0; 256];
-            let apdu = command.encode(&mut data).map_err(|_| Error::new(ErrorKind::Usage, OPEN, "it is too long"))?;
-            let answer = exchange(&mut inner, &encode_apdu(OPEN, &apdu)?)?;
-            match answer.status {
-                Status::OK | Status::END_OF_FILE => Ok(answer.data),
-                status => Err(Error::refused(OPEN, status).explain(
-                    Status::CONDITIONS,
-                    ErrorKind::Unsupported,
-                    "the device has no key yet",
-                    "Initialise it first.",
-                )),
-            }
-        };
-        ask(&Command::SelectApplication { aid: &aid::HSM })?;
-        let target = Target::File(FileId::DEVICE_CERTIFICATE);
-        let mut certificates = Vec::new();
-        loop {
-            let offset = u32::try_from(certificates.len()).unwrap_or(u32::MAX);
-            let part = ask(&Command::ReadBinary { target, offset })?;
-            if part.is_empty() {
-                break;
-            }
-            certificates.extend_from_slice(&part);
-        }
-        let device = chain::verify(&certificates, trust)?;
-        let PublicKey::Ec { curve, point } = &device.public_key else {
-            return Err(Error::new(ErrorKind::Unsupported, OPEN, "the device key is none that can agree on a secret"));
-        };
-        let failed = |_| Error::new(ErrorKind::Verification, OPEN, "the device's key is broken");
-        let key = ec::PrivateKey::generate(*curve, &mut crate::random::generator()?);
-        let own = key.public_key().map_err(failed)?;
-        let own: [u8; POINT] = own
-            .as_ref()
-            .try_into()
-            .map_err(|_| Error::new(ErrorKind::Unsupported, OPEN, "the device key is not on a curve of 256 bits"))?;
-        let secret = key.agree(point).map_err(failed)?;
-        ask(&Command::ManageSecurityEnvironment(SecurityEnvironment::ChipAuthentication))?;
-        let answer = ask(&Command::GeneralAuthenticate { point: &own })?;
-        let (nonce, token) = parse_token(&answer)
-            .ok_or_else(|| Error::new(ErrorKind::BadAnswer, OPEN, "the device answers no token"))?;
-        let channel = Channel::new(secret.as_ref(), nonce);
-        if !bool::from(channel.token(&token_input(&own)).ct_eq(token)) {
-            return Err(Error::new(ErrorKind::Verification, OPEN, "the device has not the key of its certificate")
-                .advise("This is another device, or somebody is in between. Send no PIN."));
-        }
-        Ok(Self { inner, channel: Some(channel), device })
+        let (device, channel) = establish(&mut inner, trust)?;
+        Ok(Self { inner, state: State::Open(channel), device })
     }
 
     /// The device at the other end.
@@ -101,7 +80,12 @@ impl<T: Transport> SecureChannel<T> {
 
     /// Whether the channel is still open.
     pub fn is_open(&self) -> bool {
-        self.channel.is_some()
+        matches!(self.state, State::Open(_))
+    }
+
+    /// What it goes through.
+    pub fn inner(&mut self) -> &mut T {
+        &mut self.inner
     }
 
     /// Gives the transport back. The device closes its end with the next command in the clear if somebody logged in.
@@ -112,18 +96,40 @@ impl<T: Transport> SecureChannel<T> {
 
 impl<T: Transport> Transmit for SecureChannel<T> {
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        through(&mut self.channel, &mut self.inner, command)
+        through(&mut self.state, &mut self.inner, command)
     }
 }
 
 impl<T: Transport> Transport for SecureChannel<T> {
     fn exclusively(&mut self, work: &mut dyn FnMut(&mut dyn Transmit) -> Result<()>) -> Result<()> {
-        let channel = &mut self.channel;
-        self.inner.exclusively(&mut |way| work(&mut Through { channel: &mut *channel, way }))
+        let state = &mut self.state;
+        self.inner.exclusively(&mut |way| work(&mut Through { state: &mut *state, way }))
+    }
+
+    fn in_the_clear(&mut self, work: &mut dyn FnMut(&mut dyn Transmit) -> Result<()>) -> Result<()> {
+        // A channel that broke is not a reason to go on without one.
+        if !matches!(self.state, State::Shut) {
+            self.state.take()?;
+            self.state = State::Shut;
+        }
+        self.inner.in_the_clear(work)
+    }
+
+    fn resume(&mut self) -> Result<()> {
+        match self.state {
+            State::Open(_) => return Ok(()),
+            State::Broken => return Err(broken("it is closed")),
+            State::Shut => {}
+        }
+        self.state = State::Broken;
+        self.inner.resume()?;
+        let (device, channel) = establish(&mut self.inner, Trust::Key(&self.device.public_key))?;
+        (self.device, self.state) = (device, State::Open(channel));
+        Ok(())
     }
 
     fn reset(&mut self) -> Result<()> {
-        self.channel = None;
+        self.state = State::Broken;
         self.inner.reset()
     }
 
@@ -132,24 +138,71 @@ impl<T: Transport> Transport for SecureChannel<T> {
     }
 }
 
+/// Selects the application, checks the device's certificates, and agrees on the keys of a channel.
+fn establish(inner: &mut impl Transport, trust: Trust<'_>) -> Result<(DeviceCertificate, Channel)> {
+    let mut ask = |command: &Command<'_>| -> Result<Zeroizing<Vec<u8>>> {
+        let mut data = vec![0; 256];
+        let apdu = command.encode(&mut data).map_err(|_| Error::new(ErrorKind::Usage, OPEN, "it is too long"))?;
+        let answer = exchange(inner, &encode_apdu(OPEN, &apdu)?)?;
+        match answer.status {
+            Status::OK | Status::END_OF_FILE => Ok(answer.data),
+            status => Err(Error::refused(OPEN, status).explain(
+                Status::CONDITIONS,
+                ErrorKind::Unsupported,
+                "the device has no key yet",
+                "Initialise it first.",
+            )),
+        }
+    };
+    ask(&Command::SelectApplication { aid: &aid::HSM })?;
+    let target = Target::File(FileId::DEVICE_CERTIFICATE);
+    let mut certificates = Vec::new();
+    loop {
+        let offset = u32::try_from(certificates.len()).unwrap_or(u32::MAX);
+        let part = ask(&Command::ReadBinary { target, offset })?;
+        if part.is_empty() {
+            break;
+        }
+        certificates.extend_from_slice(&part);
+    }
+    let device = chain::verify(&certificates, trust)?;
+    let PublicKey::Ec { curve, point } = &device.public_key else {
+        return Err(Error::new(ErrorKind::Unsupported, OPEN, "the device key is none that can agree on a secret"));
+    };
+    let failed = |_| Error::new(ErrorKind::Verification, OPEN, "the device's key is broken");
+    let key = ec::PrivateKey::generate(*curve, &mut crate::random::generator()?);
+    let own = key.public_key().map_err(failed)?;
+    let own: [u8; POINT] = own
+        .as_ref()
+        .try_into()
+        .map_err(|_| Error::new(ErrorKind::Unsupported, OPEN, "the device key is not on a curve of 256 bits"))?;
+    let secret = key.agree(point).map_err(failed)?;
+    ask(&Command::ManageSecurityEnvironment(SecurityEnvironment::ChipAuthentication))?;
+    let answer = ask(&Command::GeneralAuthenticate { point: &own })?;
+    let (nonce, token) =
+        parse_token(&answer).ok_or_else(|| Error::new(ErrorKind::BadAnswer, OPEN, "the device answers no token"))?;
+    let channel = Channel::new(secret.as_ref(), nonce);
+    if !bool::from(channel.token(&token_input(&own)).ct_eq(token)) {
+        return Err(Error::new(ErrorKind::Verification, OPEN, "the device has not the key of its certificate")
+            .advise("This is another device, or somebody is in between. Send no PIN."));
+    }
+    Ok((device, channel))
+}
+
 struct Through<'a> {
-    channel: &'a mut Option<Channel>,
+    state: &'a mut State,
     way: &'a mut dyn Transmit,
 }
 
 impl Transmit for Through<'_> {
     fn transmit(&mut self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        through(self.channel, self.way, command)
+        through(self.state, self.way, command)
     }
 }
 
 /// Sends one command through the channel. Any error closes it.
-fn through(
-    channel: &mut Option<Channel>,
-    way: &mut (impl Transmit + ?Sized),
-    command: &[u8],
-) -> Result<Zeroizing<Vec<u8>>> {
-    let mut keys = channel.take().ok_or_else(|| broken("it is closed"))?;
+fn through(state: &mut State, way: &mut (impl Transmit + ?Sized), command: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    let mut keys = state.take()?;
     let protected = protect(&mut keys, command)?;
     let answer = exchange(way, &protected)?;
     if answer.status != Status::OK {
@@ -158,7 +211,7 @@ fn through(
     }
     let plain = unprotect(&mut keys, answer.data)
         .ok_or_else(|| broken("an answer was changed, repeated or lost on its way"))?;
-    *channel = Some(keys);
+    *state = State::Open(keys);
     Ok(plain)
 }
 

@@ -10,7 +10,7 @@ use ferrite_proto::aid;
 use ferrite_proto::clock::{Moment, Months};
 use ferrite_proto::command::{Command, DynamicOptions, LOCK_POINT, LockOperation, Options};
 use ferrite_proto::configuration::{BoardOptions, Configuration};
-use ferrite_proto::rescue::{ClockForm, RescueCommand, SelectAnswer, Which};
+use ferrite_proto::rescue::{CHALLENGE, ClockForm, RescueCommand, SelectAnswer, Which};
 use ferrite_proto::status::Status;
 use zeroize::Zeroizing;
 
@@ -156,29 +156,44 @@ impl<T: Transport> Hsm<T> {
         })
     }
 
-    /// Sends a command to the rescue application, and selects the HSM application again: that logs out.
+    /// Sends a command to the rescue application, and selects the HSM application again: that logs out. No secure channel
+    /// leads there: the command goes in the clear, and a channel is opened again afterwards, to the same device.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for a card without it; [`ErrorKind::NotConfirmed`] where the device wants its button pressed.
+    /// [`ErrorKind::Unsupported`] for a card without it; [`ErrorKind::NotConfirmed`] where the device wants its button pressed.
     pub fn rescue(&mut self, what: &str, command: &RescueCommand<'_>) -> Result<Zeroizing<Vec<u8>>> {
-        let answer = self.in_rescue(what, &mut |send| send(command));
+        let answer = self.in_rescue(what, &mut |_, send| send(command));
         // After a restart there is nothing to select yet.
-        if !matches!(command, RescueCommand::Restart | RescueCommand::StartBootLoader) {
-            self.select()?;
+        if answer.is_ok() && matches!(command, RescueCommand::Restart | RescueCommand::StartBootLoader) {
+            return answer;
         }
+        self.come_back()?;
         answer.map_err(no_presence)
     }
 
-    /// Sends commands to the rescue application, which is selected first.
-    fn in_rescue(&mut self, what: &str, work: &mut RescueWork<'_>) -> Result<Zeroizing<Vec<u8>>> {
+    /// Selects the HSM application after the rescue application, through the channel if there was one.
+    pub(super) fn come_back(&mut self) -> Result<()> {
+        self.transport.resume()?;
+        self.select().map(drop)
+    }
+
+    /// Sends commands to the rescue application, which is selected first; `work` gets the answer to that.
+    pub(super) fn in_rescue(&mut self, what: &str, work: &mut RescueWork<'_>) -> Result<Zeroizing<Vec<u8>>> {
         let mut last = Zeroizing::new(Vec::new());
-        self.transport.exclusively(&mut |way| {
+        self.transport.in_the_clear(&mut |way| {
             let too_long = || Error::new(ErrorKind::Usage, what.to_owned(), "that is more than a command can carry");
             let mut data = Zeroizing::new(vec![0; 64]);
             let select = Command::SelectApplication { aid: &aid::RESCUE };
             let apdu = select.encode(&mut data).map_err(|_| too_long())?;
-            accept(what, exchange(way, &encode_apdu(what, &apdu)?)?)?;
-            last = work(&mut |command| {
+            let selected = accept(what, exchange(way, &encode_apdu(what, &apdu)?)?).map_err(|error| {
+                error.explain(
+                    Status::NOT_FOUND,
+                    ErrorKind::Unsupported,
+                    "this card has no rescue application",
+                    "Only boards with Ferrite, and those like them, have one.",
+                )
+            })?;
+            last = work(&selected, &mut |command| {
                 let mut data = Zeroizing::new(vec![0; 4096]);
                 let apdu = command.encode(&mut data).map_err(|_| too_long())?;
                 accept(what, exchange(way, &encode_apdu(what, &apdu)?)?)
@@ -227,6 +242,44 @@ impl<T: Transport> Hsm<T> {
         }
     }
 
+    /// Lets only firmware start that the boot key in `slot` signed; with `lock` what could undo it is shut off. IRREVERSIBLE:
+    /// fuses are burnt. The device wants its button pressed. Logs out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`]: chip or firmware has no secure boot; [`ErrorKind::Usage`]: there is no such slot; as
+    /// [`Hsm::rescue`].
+    pub fn enable_secure_boot(&mut self, slot: u8, lock: bool) -> Result<()> {
+        const WHAT: &str = "switch secure boot on";
+        self.with_challenge(WHAT, |challenge| RescueCommand::EnableSecureBoot { slot, lock, challenge }).map_err(|error| {
+            error
+                .explain(
+                    Status::INS,
+                    ErrorKind::Unsupported,
+                    "the chip of this device, or its firmware, has no secure boot",
+                    "Nothing was changed. An RP2040 and a virtual device have none at all.",
+                )
+                .explain(
+                    Status::WRONG_P1P2,
+                    ErrorKind::Usage,
+                    "the chip has no such slot for a boot key",
+                    "Nothing was changed. An RP2350 has slots 0 to 3, an ESP32-S3 0 to 2.",
+                )
+                .explain(
+                    Status::CONDITIONS,
+                    ErrorKind::NotConfirmed,
+                    "nobody pressed the device's button, or the firmware that runs is not signed by that boot key",
+                    "Nothing was changed. Start signed firmware first; then press the button of the device while it asks.",
+                )
+                .explain(
+                    Status::EXECUTION,
+                    ErrorKind::Refused,
+                    "the chip could not burn its fuses",
+                    "Read how it stands now: pico-hsm-tool secure-boot status",
+                )
+        })?;
+        self.come_back()
+    }
+
     /// Sets the clock through the rescue application, with nobody logged in. The device wants its button pressed.
     ///
     /// # Errors
@@ -250,15 +303,31 @@ impl<T: Transport> Hsm<T> {
     /// As [`Hsm::rescue`].
     pub fn factory_reset(&mut self) -> Result<()> {
         const WHAT: &str = "reset the device to its factory state";
-        let done = self.in_rescue(WHAT, &mut |send| {
+        self.with_challenge(WHAT, |challenge| RescueCommand::FactoryReset { challenge }).map_err(no_presence)?;
+        // The device of a channel is no more: nothing goes through it from now on.
+        match self.come_back() {
+            Err(error) if !matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Verification) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends a command that carries a challenge of the device. The rescue application stays selected if it succeeds.
+    fn with_challenge(
+        &mut self,
+        what: &'static str,
+        command: impl Fn(&'_ [u8; CHALLENGE]) -> RescueCommand<'_>,
+    ) -> Result<()> {
+        let done = self.in_rescue(what, &mut |_, send| {
             let challenge = send(&RescueCommand::ReadChallenge)?;
             let challenge = challenge.as_slice().try_into();
             let challenge =
-                challenge.map_err(|_| Error::new(ErrorKind::BadAnswer, WHAT, "the challenge has another length"))?;
-            send(&RescueCommand::FactoryReset { challenge })
+                challenge.map_err(|_| Error::new(ErrorKind::BadAnswer, what, "the challenge has another length"))?;
+            send(&command(challenge))
         });
-        self.select()?;
-        done.map(drop).map_err(no_presence)
+        if done.is_err() {
+            self.come_back()?;
+        }
+        done.map(drop)
     }
 
     /// Has the device prove that it has the key of this certificate: it signs fresh random bytes. Logs out.
@@ -277,5 +346,5 @@ impl<T: Transport> Hsm<T> {
 }
 
 /// What is done while the rescue application is selected: it gets a way to send commands.
-type RescueWork<'a> =
-    dyn FnMut(&mut dyn FnMut(&RescueCommand<'_>) -> Result<Zeroizing<Vec<u8>>>) -> Result<Zeroizing<Vec<u8>>> + 'a;
+type RescueWork<'a> = dyn FnMut(&[u8], &mut dyn FnMut(&RescueCommand<'_>) -> Result<Zeroizing<Vec<u8>>>) -> Result<Zeroizing<Vec<u8>>>
+    + 'a;

@@ -33,7 +33,7 @@ pub(crate) use keys::describe;
 pub use keys::{KeyAttributes, NewKey};
 pub(crate) use objects::first_object;
 pub use objects::{CertificateKind, CertificateObject, DataObject, KeyObject, Objects, Token};
-pub use pins::{Initialization, PinState};
+pub use pins::{Initialization, PinState, tries};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::transport::{Answer, Transmit, Transport, exchange};
@@ -126,11 +126,11 @@ impl<T: Transport> Hsm<T> {
     /// Selects the rescue application to ask which board this is, and the HSM application again: that logs out.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for a card without it.
+    /// [`ErrorKind::Unsupported`] for a card without it.
     pub fn board(&mut self) -> Result<SelectAnswer> {
         const WHAT: &str = "ask which board it is";
-        let answer = self.call(WHAT, &Command::SelectApplication { aid: &aid::RESCUE });
-        self.select()?;
+        let answer = self.in_rescue(WHAT, &mut |selected, _| Ok(Zeroizing::new(selected.to_vec())));
+        self.come_back()?;
         let answer = answer?;
         // Some answer a serial number of another length.
         let mut bytes = [0; 12];

@@ -86,6 +86,25 @@ impl<T: Transport> Hsm<T> {
         self.select().map(drop)
     }
 
+    /// Makes a session PIN: eight random bytes that log the user in in place of the PIN, through a secure channel only, until
+    /// the device resets or loses its power, as its options say. The user must be logged in by PIN, through the channel. One
+    /// that was made before ends.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`]: the device was initialised without; [`ErrorKind::NotLoggedIn`]: nobody is logged in, or there
+    /// is no channel.
+    pub fn make_session_pin(&mut self) -> Result<Zeroizing<Vec<u8>>> {
+        self.call("make a session PIN", &Command::MakeSessionPin).map_err(explain_session_pin)
+    }
+
+    /// Ends the session PIN, under the same conditions.
+    ///
+    /// # Errors
+    /// As [`Hsm::make_session_pin`].
+    pub fn clear_session_pin(&mut self) -> Result<()> {
+        self.call("end the session PIN", &Command::ClearSessionPin).map(drop).map_err(explain_session_pin)
+    }
+
     /// Changes a PIN. A wrong old one costs a try.
     ///
     /// # Errors
@@ -149,7 +168,7 @@ impl<T: Transport> Hsm<T> {
         self.call("initialise the device", &Command::Initialize(request)).map_err(|error| {
             let error = match error.kind() {
                 ErrorKind::WrongPin { tries_left } => error
-                    .because(format!("the SO-PIN is not the device's; {tries_left} tries are left"))
+                    .because(format!("the SO-PIN is not the device's; {}", tries(tries_left)))
                     .advise("At zero tries it is blocked for good: then only a factory reset helps."),
                 _ => error,
             };
@@ -168,10 +187,19 @@ impl<T: Transport> Hsm<T> {
     }
 }
 
+/// How many tries are left, in words.
+pub fn tries(left: u8) -> String {
+    match left {
+        0 => "no try is left: it is blocked now".into(),
+        1 => "1 try is left".into(),
+        _ => format!("{left} tries are left"),
+    }
+}
+
 /// What status words mean where a PIN was sent.
 fn explain_pin(error: Error) -> Error {
     let error = match error.kind() {
-        ErrorKind::WrongPin { tries_left } => error.because(format!("the PIN is wrong; {tries_left} tries are left")),
+        ErrorKind::WrongPin { tries_left } => error.because(format!("the PIN is wrong; {}", tries(tries_left))),
         _ => error,
     };
     error
@@ -188,4 +216,20 @@ fn explain_pin(error: Error) -> Error {
             "Initialise it first.",
         )
         .explain(Status::WRONG_LENGTH, ErrorKind::Usage, "the PIN has a wrong length", "PINs have 6 to 16 characters.")
+}
+
+fn explain_session_pin(error: Error) -> Error {
+    error
+        .explain(
+            Status::INS,
+            ErrorKind::Unsupported,
+            "this device was initialised without session PINs",
+            "Session PINs are allowed when a device is initialised, which deletes everything.",
+        )
+        .explain(
+            Status::SECURITY_STATUS,
+            ErrorKind::NotLoggedIn,
+            "the user has to be logged in with a PIN, through a secure channel",
+            "Open a secure channel first, and log in through it.",
+        )
 }

@@ -61,6 +61,23 @@ pub trait Transport: Transmit {
     /// [`ErrorKind::Connection`], and those of `work`.
     fn exclusively(&mut self, work: &mut dyn FnMut(&mut dyn Transmit) -> Result<()>) -> Result<()>;
 
+    /// As [`Transport::exclusively`], for an application that no secure channel leads to: what `work` sends goes in the clear,
+    /// and a channel is shut until [`Transport::resume`].
+    ///
+    /// # Errors
+    /// As [`Transport::exclusively`].
+    fn in_the_clear(&mut self, work: &mut dyn FnMut(&mut dyn Transmit) -> Result<()>) -> Result<()> {
+        self.exclusively(work)
+    }
+
+    /// Opens a channel again that was shut for [`Transport::in_the_clear`].
+    ///
+    /// # Errors
+    /// Those of opening it: [`ErrorKind::Verification`] if another device is there now.
+    fn resume(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Resets the card, which ends its session.
     ///
     /// # Errors
@@ -83,6 +100,14 @@ impl Transmit for AnyTransport {
 impl Transport for AnyTransport {
     fn exclusively(&mut self, work: &mut dyn FnMut(&mut dyn Transmit) -> Result<()>) -> Result<()> {
         self.as_mut().exclusively(work)
+    }
+
+    fn in_the_clear(&mut self, work: &mut dyn FnMut(&mut dyn Transmit) -> Result<()>) -> Result<()> {
+        self.as_mut().in_the_clear(work)
+    }
+
+    fn resume(&mut self) -> Result<()> {
+        self.as_mut().resume()
     }
 
     fn reset(&mut self) -> Result<()> {
