@@ -42,6 +42,7 @@ mod options;
 mod parts;
 mod pins;
 mod progress;
+mod pss;
 mod random;
 mod report;
 mod secret;

@@ -1,6 +1,7 @@
 //! X.509 certificates and requests (RFC 5280, RFC 2986), signed by a key on the device.
 
 use crate::app::Device;
+use crate::pss;
 use ferrite_client::crypto::edwards;
 use ferrite_client::crypto::hash::Hash;
 use ferrite_client::proto::fid::KeyId;
@@ -115,6 +116,7 @@ impl DynSignatureAlgorithmIdentifier for Identity {
         let (oid, parameters) = match (self.scheme, &self.public) {
             (Scheme::EdDsa, PublicKey::Edwards { curve: edwards::Curve::Ed25519, .. }) => (ED25519, None),
             (Scheme::EdDsa, _) => (ED448, None),
+            (Scheme::RsaPss(hash), _) => (pss::RSASSA_PSS, Some(pss::parameters(hash, hash.digest_len())?)),
             (scheme, _) => {
                 let known = SCHEMES.iter().find(|(_, known)| *known == scheme);
                 let (oid, _) = known.ok_or(x509_cert::spki::Error::AlgorithmParametersMissing)?;
@@ -134,14 +136,6 @@ impl<'a> Signer<'a> {
     pub(crate) fn new(device: &'a mut Device, key: KeyId, scheme: Option<Scheme>) -> Result<Self> {
         let public = device.public_key(key)?;
         let scheme = scheme.map_or_else(|| Scheme::of(public.key_type()), Ok)?;
-        if matches!(scheme, Scheme::RsaPss(_)) {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "sign a certificate",
-                "this program writes none with PSS signatures",
-            )
-            .advise("Take rsa-sha256, or let OpenSSL write it."));
-        }
         let spki = Spki(public.to_spki()?);
         Ok(Self { device, key, identity: Identity { scheme, public, spki } })
     }
@@ -300,6 +294,12 @@ pub(crate) fn checked_request(content: &[u8]) -> Result<(Name, PublicKey, Vec<St
     let key = PublicKey::from_spki(&request.info.public_key.to_der().map_err(der)?)?;
     let scheme = match request.algorithm.oid {
         ED25519 | ED448 => Scheme::EdDsa,
+        pss::RSASSA_PSS => {
+            let hash = request.algorithm.parameters.as_ref().and_then(pss::hash);
+            Scheme::RsaPss(
+                hash.ok_or_else(|| bad("it is signed by RSASSA-PSS in a way that this program does not know"))?,
+            )
+        }
         oid => {
             let known = SCHEMES.iter().find(|(known, _)| *known == oid).map(|(_, scheme)| *scheme);
             known.ok_or_else(|| bad("it is signed by a scheme that this program does not know"))?
