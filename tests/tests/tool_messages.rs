@@ -115,6 +115,30 @@ fn a_full_device_says_so() -> Result<()> {
 }
 
 #[test]
+fn a_session_pin_that_has_ended_never_blocks_the_user_pin() -> Result<()> {
+    let tool = Tool::initialized(&["--session-pin"])?;
+    tool.succeed(&["ca", "device-key", "-o", "device.pem"])?;
+    let channel = ["--channel", "key:device.pem"];
+    let through = |arguments: &[&str]| tool.run(&[&channel, arguments].concat());
+    assert_eq!(through(&["pin", "session", "make", "-o", "session"])?.code, 0);
+    let generate = ["--pin", "file:session", "key", "generate", "p256"];
+    assert_eq!(through(&generate)?.code, 0);
+    says(&tool.run(&generate)?, 1, "cannot log in: a session PIN works through a secure channel only");
+    assert_eq!(through(&["pin", "session", "clear"])?.code, 0);
+    says(&through(&generate)?, 3, "cannot log in: the session PIN has ended, or is another device's; 2 tries are left");
+    assert_eq!(through(&generate)?.code, 3);
+    for _ in 0..5 {
+        says(&through(&generate)?, 6, "cannot log in: a session PIN that has ended would block the user PIN");
+    }
+    assert_eq!(tool.run(&["key", "generate", "p256"])?.code, 0);
+    // What is in the way of its file is not written over.
+    fs::write(tool.file("other"), "the only copy")?;
+    assert_eq!(through(&["pin", "session", "make", "-o", "other"])?.code, 1);
+    assert_eq!(fs::read(tool.file("other"))?, b"the only copy");
+    Ok(())
+}
+
+#[test]
 fn an_unknown_key_is_named_by_number_and_by_label() -> Result<()> {
     let tool = Tool::initialized(&[])?;
     says(&tool.run(&["key", "show", "77"])?, 5, "cannot find key 77: there is no such key");
@@ -145,6 +169,9 @@ fn a_card_without_our_commands_is_told_apart_from_a_broken_one() -> Result<()> {
     tool.succeed(&["mac", "box", "message"])?;
     says(&tool.run(&["wallet", "create", "0", "--yes"])?, 6, "this card does not know how");
     says(&tool.run(&["cipher", "encrypt", "box", "message"])?, 6, "this card does not know how");
+    for rescue in [&["config", "show"][..], &["reboot"], &["secure-boot", "status"], &["ca", "device-key"]] {
+        says(&tool.run(rescue)?, 6, "this card has no rescue application");
+    }
     Ok(())
 }
 

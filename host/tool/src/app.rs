@@ -3,12 +3,13 @@
 use crate::channel::Believed;
 use crate::login::{self, Holder};
 use crate::secret::{self, Secret, Source};
+use crate::session_pin;
+use crate::terminal::{self, ask};
 use clap::Args;
-use ferrite_client::hsm::PinState;
+use ferrite_client::hsm::{PinState, tries};
 use ferrite_client::proto::command::PinReference;
 use ferrite_client::proto::fid::KeyId;
 use ferrite_client::{AnyTransport, Error, ErrorKind, Hsm, Result};
-use std::io::{self, BufRead, Write};
 
 /// A device behind any transport.
 pub(crate) type Device = Hsm<AnyTransport>;
@@ -28,7 +29,8 @@ pub(crate) struct Global {
     /// Ask nothing: do what would need a confirmation
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
-    /// Where the user PIN is: prompt, env:NAME, file:PATH or fd:NUMBER [default: the variable PICO_HSM_PIN, else prompt]
+    /// Where the user PIN, or a session PIN, is: prompt, env:NAME, file:PATH or fd:NUMBER [default: the variable PICO_HSM_PIN,
+    /// else prompt]
     #[arg(long, global = true, value_name = "SOURCE")]
     pub(crate) pin: Option<Source>,
     /// Talk through a secure channel, to a device that is known: root:FILE, a root's certificate, or key:FILE, its public key
@@ -87,7 +89,8 @@ impl Global {
             // The PIN comes behind the keys: what is on the device is sealed under it.
             login::log_in(device, &self.login_with, self.holder_pin.as_ref())?;
         }
-        match device.pin_state(PinReference::User)? {
+        let state = device.pin_state(PinReference::User)?;
+        match state {
             PinState::Blocked => {
                 return Err(Error::new(ErrorKind::PinBlocked, WHAT, "the user PIN is blocked")
                     .advise("Unblock it with the SO-PIN: pico-hsm-tool pin unblock"));
@@ -102,7 +105,34 @@ impl Global {
             }
             PinState::LoggedIn | PinState::Tries(_) => {}
         }
-        device.login(&self.user_pin()?)
+        let pin = self.user_pin()?;
+        let Some(session_pin) = session_pin::read(&pin)? else { return device.login(&pin) };
+        if !self.has_channel() {
+            return Err(Error::new(ErrorKind::Usage, WHAT, "a session PIN works through a secure channel only")
+                .advise("Add --channel, or give the user PIN."));
+        }
+        if state == PinState::Tries(1) {
+            return Err(Error::new(ErrorKind::Refused, WHAT, "a session PIN that has ended would block the user PIN")
+                .advise("One try is left: log in with the user PIN once, which gives it all its tries again."));
+        }
+        device.login(&session_pin).map_err(|error| match error.kind() {
+            ErrorKind::WrongPin { tries_left } => error
+                .because(format!("the session PIN has ended, or is another device's; {}", tries(tries_left)))
+                .advise("Log in with the user PIN, and make another: pico-hsm-tool pin session make"),
+            _ => error,
+        })
+    }
+
+    /// Opens the device for a command of the rescue application, and says that no channel protects that.
+    ///
+    /// # Errors
+    /// As [`Global::open`].
+    pub(crate) fn open_for_rescue(&self) -> Result<Device> {
+        let device = self.open()?;
+        if self.has_channel() && !self.json {
+            eprintln!("Note: the board is asked in the clear, because its rescue application knows no secure channel.");
+        }
+        Ok(device)
     }
 
     /// The user PIN, as it is now.
@@ -121,7 +151,7 @@ impl Global {
         if self.yes {
             return Ok(());
         }
-        if !secret::is_interactive() {
+        if !terminal::is_interactive() {
             return Err(Error::new(
                 ErrorKind::Usage,
                 what.to_owned(),
@@ -177,17 +207,4 @@ fn key_number(text: &str) -> Option<u8> {
         Some(digits) => u8::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),
     }
-}
-
-/// Asks a question on the terminal; the answer is a line without its blanks at both ends.
-///
-/// # Errors
-/// [`ErrorKind::Io`].
-pub(crate) fn ask(question: &str) -> Result<String> {
-    let failed = |error: io::Error| Error::new(ErrorKind::Io, "ask on the terminal", error.to_string());
-    let mut terminal = io::stderr().lock();
-    write!(terminal, "{question}: ").and_then(|()| terminal.flush()).map_err(failed)?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(failed)?;
-    Ok(answer.trim().to_owned())
 }

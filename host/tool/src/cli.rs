@@ -4,8 +4,8 @@ use crate::app::Global;
 use crate::report::Report;
 use crate::{
     apdu, attestation, authority, backup, ceremony, certificates, cipher, clock, configuration, data, decrypt, dkek,
-    doctor, domain, group, initialize, keys, label, list, lock, login, options, pins, random, shell, sign, status,
-    wallet,
+    doctor, domain, group, initialize, keys, label, list, lock, login, options, pins, random, secure_boot, shell, sign,
+    status, wallet,
 };
 use clap::{Parser, Subcommand};
 use ferrite_client::Result;
@@ -77,6 +77,8 @@ enum Command {
     Option(options::Command),
     #[command(subcommand)]
     Config(configuration::Command),
+    #[command(subcommand)]
+    SecureBoot(secure_boot::Command),
     Reboot(configuration::Reboot),
     FactoryReset(configuration::FactoryReset),
     Apdu(apdu::Arguments),
@@ -124,6 +126,7 @@ impl Cli {
             Command::Clock(command) => command.run(global),
             Command::Option(command) => command.run(global),
             Command::Config(command) => command.run(global),
+            Command::SecureBoot(command) => command.run(global),
             Command::Reboot(command) => command.run(global),
             Command::FactoryReset(command) => command.run(global),
             Command::Apdu(command) => command.run(global),

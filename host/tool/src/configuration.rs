@@ -95,7 +95,7 @@ impl Command {
     /// # Errors
     /// Those of the client's calls.
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
-        let mut device = global.open()?;
+        let mut device = global.open_for_rescue()?;
         match self {
             Self::Show => {
                 let effective = device.configuration(Which::Effective)?;
@@ -203,7 +203,7 @@ impl Reboot {
     /// # Errors
     /// [`ErrorKind::NotConfirmed`], and those of the client's calls.
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
-        global.open()?.restart_device(self.bootloader)?;
+        global.open_for_rescue()?.restart_device(self.bootloader)?;
         let text = if self.bootloader { "The boot loader starts." } else { "The device starts again." };
         Ok(Report::line(json!({ "restarted": true, "bootloader": self.bootloader }), text))
     }
@@ -223,7 +223,7 @@ impl FactoryReset {
     /// [`ErrorKind::NotConfirmed`]: nobody pressed the device's button; [`ErrorKind::Usage`]: it is another device.
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
         const WHAT: &str = "reset the device to its factory state";
-        let mut device = global.open()?;
+        let mut device = global.open_for_rescue()?;
         let serial = device.token()?.serial;
         if serial != self.serial {
             return Err(Error::new(ErrorKind::Usage, WHAT, format!("this device is {serial}, not {}", self.serial)));

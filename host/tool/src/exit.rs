@@ -1,5 +1,7 @@
 //! How the program ends. The numbers are documented and stay.
 
+use crate::app::DECLINED;
+use crate::terminal::STOPPED;
 use ferrite_client::{Error, ErrorKind};
 use std::process::ExitCode;
 
@@ -25,7 +27,7 @@ pub(crate) enum Exit {
     Io = 7,
     /// A signature, certificate, tag, check value or password does not match.
     Verification = 8,
-    /// The person at the terminal said no.
+    /// The person at the terminal said no, or stopped it.
     Declined = 9,
 }
 
@@ -33,7 +35,7 @@ impl Exit {
     /// The exit code of a failure.
     pub(crate) fn of(error: &Error) -> Self {
         match error.kind() {
-            ErrorKind::Usage if error.why() == crate::app::DECLINED => Self::Declined,
+            ErrorKind::Usage if [DECLINED, STOPPED].contains(&error.why()) => Self::Declined,
             ErrorKind::Usage | ErrorKind::BadInput => Self::Usage,
             ErrorKind::NoDevice | ErrorKind::Ambiguous => Self::NoDevice,
             ErrorKind::WrongPin { .. } => Self::WrongPin,

@@ -1,10 +1,11 @@
 //! `initialize`: everything is deleted, and the device gets its PINs.
 
-use crate::app::{Device, Global, ask};
+use crate::app::{Device, Global};
 use crate::progress::during;
 use crate::report::{Report, contents};
 use crate::secret::{self, Secret, Source};
 use crate::status::option_names;
+use crate::terminal::{self, ask};
 use clap::Args;
 use ferrite_client::hsm::PinState;
 use ferrite_client::proto::command::{Options, PinReference, PublicKeyAuthentication};
@@ -48,9 +49,10 @@ pub(crate) struct Arguments {
     /// The user PIN is a transport PIN: it must be changed before anything else
     #[arg(long)]
     transport_pin: bool,
-    /// Allow session PINs
-    #[arg(long)]
-    session_pin: bool,
+    /// Allow session PINs, which end when the device resets, or only when it loses its power. A program that ends resets the
+    /// device
+    #[arg(long, value_enum, value_name = "LIFE", num_args = 0..=1, default_missing_value = "until-power-off")]
+    session_pin: Option<SessionPin>,
     /// With public-key authentication: need the user PIN too
     #[arg(long, requires = "pka")]
     pin_and_pka: bool,
@@ -63,6 +65,15 @@ pub(crate) struct Arguments {
     /// Every new key gets a use counter
     #[arg(long)]
     count_every_key: bool,
+}
+
+/// How long a session PIN lives.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum SessionPin {
+    /// Until the device resets
+    UntilReset,
+    /// Until the device loses its power
+    UntilPowerOff,
 }
 
 fn parse_pka(text: &str) -> std::result::Result<PublicKeyAuthentication, String> {
@@ -86,13 +97,19 @@ impl Arguments {
             return Err(Error::new(ErrorKind::Usage, WHAT, why)
                 .advise("Leave --label out. Once the PIN is changed or the keys are registered: pico-hsm-tool label"));
         }
+        if self.pka.is_some() && self.session_pin == Some(SessionPin::UntilPowerOff) && !self.replaceable_public_keys {
+            let why = "session PINs that live until power-off and registered keys that stay exclude each other";
+            return Err(Error::new(ErrorKind::Usage, WHAT, why).advise(
+                "Both are one option of the device. Add --replaceable-public-keys, or take --session-pin=until-reset.",
+            ));
+        }
         let mut device = global.open()?;
         let is_blank = device.pin_state(PinReference::User)? == PinState::NotSet;
         let serial = device.token()?.serial;
         if !is_blank {
             global.confirm(WHAT, &loss(&mut device, &serial)?)?;
         }
-        if secret::is_interactive() && !global.yes {
+        if terminal::is_interactive() && !global.yes {
             self.ask_what_was_not_said()?;
         }
         let so_pin_name = if is_blank { "SO-PIN (8 to 16 characters)" } else { "SO-PIN, as it is now" };
@@ -149,8 +166,8 @@ impl Arguments {
         let bits = [
             (!self.no_unblock, 0x0001),
             (self.transport_pin, 0x0002),
-            (self.session_pin, 0x0004),
-            (self.replaceable_public_keys, 0x0008),
+            (self.session_pin.is_some(), 0x0004),
+            (self.replaceable_public_keys || self.session_pin == Some(SessionPin::UntilPowerOff), 0x0008),
             (self.pin_and_pka, 0x0010),
             (self.unblock_sets_no_pin, 0x0020),
             (self.press_to_confirm, 0x0100),

@@ -5,7 +5,7 @@
 //! | [`cli`] | the command line, and which module runs which command |
 //! | [`app`] | what every command needs: the device, PINs, questions |
 //! | [`report`], [`exit`] | what a command says, for people and for programs; how it ends |
-//! | [`secret`] | PINs and passwords: where they come from |
+//! | [`secret`], [`terminal`] | PINs and passwords: where they come from; the person at the terminal |
 //! | [`bytes`], [`progress`] | input and output of bytes; something to look at while it takes long |
 //! | the others | one family of commands each |
 #![forbid(unsafe_code)]
@@ -46,10 +46,13 @@ mod pss;
 mod random;
 mod report;
 mod secret;
+mod secure_boot;
+mod session_pin;
 mod shell;
 mod sign;
 mod ssh;
 mod status;
+mod terminal;
 mod wallet;
 mod x509;
 

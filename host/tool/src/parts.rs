@@ -1,12 +1,10 @@
 //! Parts of a password: shown to one custodian after the other, kept in files, read and asked for again.
 
-use crate::app::ask;
 use crate::bytes;
-use crate::secret;
+use crate::terminal::{self, ask, clear};
 use ferrite_client::custody::threshold::Part;
 use ferrite_client::{Error, ErrorKind, Result};
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -42,34 +40,34 @@ pub(crate) fn write(directory: &Path, parts: &[Part], needed: u32) -> Result<()>
 /// # Errors
 /// [`ErrorKind::Usage`] if this is no terminal.
 pub(crate) fn show(parts: &[Part], needed: u32) -> Result<()> {
-    if !secret::is_interactive() {
+    if !terminal::is_interactive() {
         return Err(Error::new(ErrorKind::Usage, "show the parts", "this is no terminal")
             .advise("Write them to files: --parts-to DIR"));
     }
     for part in parts {
         ask(&format!("Custodian {} of {}, come alone to the screen, then press Enter", part.id, parts.len()))?;
-        loop {
-            eprint!("\n{}\n", *describe(part, parts.len(), needed));
-            ask("Write it down, then press Enter: the screen is cleared, and you type the value back")?;
-            clear();
-            let typed = ask("Value")?;
-            let is_same =
-                Part::parse(&part.prime_text(), &part.id.to_string(), &typed).is_ok_and(|typed| typed == *part);
-            if is_same {
-                break;
-            }
-            eprintln!("That is not the value. Here it is again.");
-        }
+        let shown = show_one(part, parts.len(), needed);
+        // Whatever happened, the next one sees nothing of it.
         clear();
+        shown?;
     }
     Ok(())
 }
 
-/// Clears screen and scrollback.
-fn clear() {
-    eprint!("\x1b[3J\x1b[H\x1b[2J");
-    // A terminal that is gone shows nothing.
-    let _ = std::io::stderr().flush();
+fn show_one(part: &Part, total: usize, needed: u32) -> Result<()> {
+    loop {
+        clear();
+        eprintln!("{}", *describe(part, total, needed));
+        ask("Write all of it down, then press Enter: the screen is cleared, and you type the value back")?;
+        clear();
+        let typed = terminal::ask_unseen("Value (it is not shown; colons do not matter)")?;
+        let typed = Zeroizing::new(String::from_utf8_lossy(&typed).into_owned());
+        let is_same = Part::parse(&part.prime_text(), &part.id.to_string(), &typed).is_ok_and(|typed| typed == *part);
+        if is_same {
+            return Ok(());
+        }
+        ask("That is not the value. Press Enter to see it again")?;
+    }
 }
 
 /// Reads parts from files.
@@ -99,30 +97,54 @@ fn parse(path: &Path, content: &[u8]) -> Result<Part> {
 /// # Errors
 /// [`ErrorKind::Usage`] if this is no terminal.
 pub(crate) fn ask_all(count: u32) -> Result<Vec<Part>> {
-    if !secret::is_interactive() {
+    if !terminal::is_interactive() {
         return Err(Error::new(ErrorKind::Usage, "ask for the parts", "this is no terminal")
             .advise("Give them as files: --part FILE"));
     }
-    let prime = ask("Prime (the same for all)")?;
-    let mut parts = Vec::new();
+    eprintln!("Each custodian types their part. All have the same prime; the first one types it.");
+    let prime = ask_prime()?;
+    let mut parts: Vec<Part> = Vec::new();
     for at in 1..=count {
-        loop {
-            eprintln!("Custodian {at} of {count}:");
-            let number = ask("Number of the part")?;
-            let value = Zeroizing::new(ask("Value")?);
-            let check = ask("Check")?;
-            match Part::parse(&prime, &number, &value) {
-                Ok(part) if part.check_text() == check => {
-                    parts.push(part);
-                    break;
+        ask(&format!("\nCustodian {at} of {count}, come to the screen, then press Enter"))?;
+        let part = loop {
+            match ask_one(&prime) {
+                Ok(part) if parts.iter().any(|other| other.id == part.id) => {
+                    eprintln!("Part {} was given already. Each custodian gives their own. Again:", part.id);
                 }
-                Ok(_) => eprintln!("The check value does not fit: a digit is wrong. Again:"),
-                Err(error) => eprintln!("{error:#}\nAgain:"),
+                Ok(part) => break part,
+                Err(error) if error.kind() == ErrorKind::BadInput => {
+                    eprintln!("{}: {}. Again:", error.what(), error.why())
+                }
+                Err(error) => return Err(error),
             }
-        }
+        };
+        parts.push(part);
         clear();
+        eprintln!("Part {at} of {count} is read.");
     }
     Ok(parts)
+}
+
+fn ask_prime() -> Result<String> {
+    loop {
+        let prime = ask("Prime")?;
+        match Part::parse(&prime, "1", "0") {
+            Ok(_) => return Ok(prime),
+            Err(_) => eprintln!("That is no prime of a part: it is hexadecimal digits, with or without colons."),
+        }
+    }
+}
+
+fn ask_one(prime: &str) -> Result<Part> {
+    let number = ask("Number of the part")?;
+    let value = terminal::ask_unseen("Value (it is not shown; colons do not matter)")?;
+    let value = Zeroizing::new(String::from_utf8_lossy(&value).into_owned());
+    let check = ask("Check")?;
+    let part = Part::parse(prime, &number, &value)?;
+    if part.check_text().eq_ignore_ascii_case(&check) {
+        return Ok(part);
+    }
+    Err(Error::new(ErrorKind::BadInput, "read the part", "its check does not fit, a digit is wrong"))
 }
 
 #[cfg(test)]

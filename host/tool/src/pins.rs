@@ -1,12 +1,13 @@
-//! `pin` and `so-pin`: how the PINs stand; changing and unblocking them.
+//! `pin` and `so-pin`: how the PINs stand; changing and unblocking them. Session PINs are in [`session_pin`].
 
 use crate::app::Global;
 use crate::report::{Report, pairs};
 use crate::secret::{self, Source};
+use crate::session_pin;
 use crate::status::{pin_json, pin_text, tolerate};
 use clap::{Args, Subcommand};
-use ferrite_client::Result;
 use ferrite_client::proto::command::PinReference;
+use ferrite_client::{Error, ErrorKind, Result};
 use serde_json::json;
 
 /// Look at, change or unblock the user PIN
@@ -18,6 +19,8 @@ pub(crate) enum PinCommand {
     Change(NewPin),
     /// Unblock the user PIN with the SO-PIN, and set a new one
     Unblock(Unblock),
+    #[command(subcommand)]
+    Session(session_pin::Command),
 }
 
 /// Change the SO-PIN
@@ -72,8 +75,12 @@ impl PinCommand {
     /// # Errors
     /// Those of the client's calls.
     pub(crate) fn run(self, global: &Global) -> Result<Report> {
+        if let Self::Session(command) = self {
+            return command.run(global);
+        }
         let mut device = global.open()?;
         match self {
+            Self::Session(command) => command.run(global),
             Self::Status => {
                 let user = device.pin_state(PinReference::User)?;
                 let so = tolerate(device.pin_state(PinReference::SecurityOfficer))?;
@@ -83,6 +90,10 @@ impl PinCommand {
             }
             Self::Change(new) => {
                 let old = global.user_pin()?;
+                if session_pin::read(&old)?.is_some() {
+                    return Err(Error::new(ErrorKind::Usage, "change the PIN", "a session PIN changes nothing")
+                        .advise("Give the user PIN itself."));
+                }
                 device.change_pin(PinReference::User, &old, &new.get()?)?;
                 Ok(Report::line(json!({ "changed": "user-pin" }), "The user PIN is changed."))
             }

@@ -38,6 +38,12 @@ impl Report {
         if rows.is_empty() { Self::line(json, empty) } else { Self::new(json, table(head, rows)) }
     }
 
+    /// The text, for tests.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Prints it.
     ///
     /// # Errors

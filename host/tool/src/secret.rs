@@ -1,10 +1,10 @@
 //! PINs and passwords: asked for on the terminal, or read from a file, a file descriptor or the environment. Never an
 //! argument, because everybody on the machine can read those.
 
+use crate::terminal;
 use ferrite_client::{Error, ErrorKind, Result};
 use std::env;
 use std::fs;
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::str::FromStr;
 use zeroize::Zeroizing;
@@ -83,7 +83,7 @@ pub(crate) fn get(source: Option<&Source>, variable: &str, option: &str, name: &
     match source {
         Some(source) => source.read(name),
         None if env::var_os(variable).is_some() => Source::Env(variable.into()).read(name),
-        None if is_interactive() => prompt(name),
+        None if terminal::is_interactive() => prompt(name),
         None => Err(Error::new(ErrorKind::Usage, format!("ask for the {name}"), "this is no terminal")
             .advise(format!("Say where it is: {option} env:NAME, file:PATH or fd:NUMBER, or set {variable}."))),
     }
@@ -107,19 +107,18 @@ pub(crate) fn get_new(source: Option<&Source>, variable: &str, option: &str, nam
     }
 }
 
-/// Whether there is a person to ask.
-pub(crate) fn is_interactive() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
 fn prompt(name: &str) -> Result<Secret> {
-    let typed = rpassword::prompt_password(format!("{}: ", capitalised(name))).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("ask for the {name}"), "there is no terminal").caused_by(error)
+    let what = || format!("ask for the {name}");
+    let typed = terminal::ask_unseen(&capitalised(name)).map_err(|error| match error.kind() {
+        ErrorKind::Usage if error.why() != terminal::STOPPED => {
+            Error::new(ErrorKind::Usage, what(), "there is no terminal")
+        }
+        _ => error,
     })?;
     if typed.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, format!("read the {name}"), "nothing was typed"));
+        return Err(Error::new(ErrorKind::Usage, what(), "nothing was typed"));
     }
-    Ok(Zeroizing::new(typed.into_bytes()))
+    Ok(typed)
 }
 
 fn capitalised(text: &str) -> String {

@@ -20,8 +20,7 @@ impl Arguments {
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
         let mut device = global.open()?;
         let name = device.transport().name();
-        // Asking the rescue application would close a secure channel.
-        let board = if global.has_channel() { None } else { tolerate(device.board())? };
+        let board = tolerate(device.board())?;
         let application = device.application();
         let token = device.token()?;
         let info = tolerate(device.device_info())?;
@@ -56,7 +55,14 @@ impl Arguments {
             ("Label", or(token.label, "none")),
             ("Manufacturer", or(token.manufacturer, "not said")),
             ("Where", name),
-            ("Platform", platform.unwrap_or("a card that does not say").to_owned()),
+            (
+                "Platform",
+                match platform {
+                    // The rescue application says it, which no channel leads to.
+                    Some(platform) if global.has_channel() => format!("{platform} (said in the clear)"),
+                    platform => platform.unwrap_or("a card that does not say").to_owned(),
+                },
+            ),
             (
                 "Version",
                 format!(
