@@ -1,6 +1,7 @@
-//! The client library on a card in the process of the test.
+//! The client library on a card in the process of the test, or on an emulated chip.
 
 use crate::in_process::InProcess;
+use crate::on_chip::OnChip;
 use crate::script::Device;
 use anyhow::Result;
 use ferrite_client::hsm::Initialization;
@@ -25,27 +26,37 @@ pub const INITIALIZATION: Initialization<'static> = Initialization {
     pka: None,
 };
 
-impl Transmit for InProcess {
-    fn transmit(&mut self, command: &[u8]) -> ferrite_client::Result<Zeroizing<Vec<u8>>> {
-        Device::transmit(self, command).map(Zeroizing::new).map_err(|error| gone(&error))
-    }
+/// Devices of scripts as transports.
+macro_rules! transports {
+    ($($device:ident: $name:literal)*) => {$(
+        impl Transmit for $device {
+            fn transmit(&mut self, command: &[u8]) -> ferrite_client::Result<Zeroizing<Vec<u8>>> {
+                Device::transmit(self, command).map(Zeroizing::new).map_err(|error| gone(&error))
+            }
+        }
+
+        impl Transport for $device {
+            fn exclusively(
+                &mut self,
+                work: &mut dyn FnMut(&mut dyn Transmit) -> ferrite_client::Result<()>,
+            ) -> ferrite_client::Result<()> {
+                work(self)
+            }
+
+            fn reset(&mut self) -> ferrite_client::Result<()> {
+                Device::reset(self).map_err(|error| gone(&error))
+            }
+
+            fn name(&self) -> String {
+                $name.into()
+            }
+        }
+    )*};
 }
 
-impl Transport for InProcess {
-    fn exclusively(
-        &mut self,
-        work: &mut dyn FnMut(&mut dyn Transmit) -> ferrite_client::Result<()>,
-    ) -> ferrite_client::Result<()> {
-        work(self)
-    }
-
-    fn reset(&mut self) -> ferrite_client::Result<()> {
-        Device::reset(self).map_err(|error| gone(&error))
-    }
-
-    fn name(&self) -> String {
-        "in the process".into()
-    }
+transports! {
+    InProcess: "in the process"
+    OnChip: "on a chip"
 }
 
 fn gone(error: &anyhow::Error) -> Error {
@@ -57,7 +68,15 @@ fn gone(error: &anyhow::Error) -> Error {
 /// # Errors
 /// It does not start, or refuses.
 pub fn initialized(with: &Initialization<'_>) -> Result<Hsm<InProcess>> {
-    let mut hsm = Hsm::open(InProcess::blank()?)?;
+    log_in_to(InProcess::blank()?, with)
+}
+
+/// A blank device initialised as given, with the user logged in.
+///
+/// # Errors
+/// It refuses.
+pub fn log_in_to<T: Transport>(device: T, with: &Initialization<'_>) -> Result<Hsm<T>> {
+    let mut hsm = Hsm::open(device)?;
     hsm.initialize(with)?;
     hsm.login(with.user_pin)?;
     Ok(hsm)

@@ -1,7 +1,8 @@
 //! End-to-end tests of Ferrite.
 //!
 //! [`script`] runs scripts of APDUs with expected answers against any device; [`in_process`] is the card in the same process,
-//! [`over_socket`] one in a process of its own that can be killed at any moment. [`client`] lets the client library talk to
+//! [`over_socket`] one in a process of its own that can be killed at any moment, [`on_chip`] one for a chip's instruction set,
+//! [`emulated`] the firmware of a Pico, both in an emulator. [`client`] lets the client library talk to
 //! the first.
 //! [`usb`] is a host's end of USB, by which the same scripts reach the device through its USB stack.
 //! [`bench`] is a workbench for real clients: a virtual device in pcscd's reader, and OpenSC's tools around it;
@@ -16,6 +17,7 @@ pub mod emulated;
 pub mod files;
 pub mod guide;
 pub mod in_process;
+pub mod on_chip;
 pub mod over_socket;
 mod pcscd;
 pub mod proxy;

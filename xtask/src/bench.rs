@@ -1,9 +1,9 @@
 //! `cargo xtask bench`: what the card needs on a chip, and speed beside other implementations.
 
-use crate::emulate;
-use crate::firmware::{self, TARGETS, Toolchain};
-use crate::install::{self, Consent, LIBSSL, QEMU_ARM};
-use crate::run::{capture, cargo, headline, root, run};
+use crate::chip::{self, MACHINES, Machine};
+use crate::install::{self, Consent, LIBSSL};
+use crate::run::{capture, cargo, headline, run};
+use crate::{emulate, firmware};
 use anyhow::{Context, Result, bail};
 use std::process::{Command, Stdio};
 
@@ -18,34 +18,8 @@ pub(crate) fn all(consent: Consent) -> Result<()> {
     run(cargo().args(["run", "--release", "--quiet", "-p", "ferrite-bench", "--features", "openssl"]))
 }
 
-/// A machine of QEMU that stands for a chip.
-struct Machine {
-    /// What it stands for.
-    title: &'static str,
-    target: &'static str,
-    machine: &'static str,
-    processor: &'static str,
-}
-
-/// QEMU has no machine with a Cortex-M0+; a Cortex-M3 runs the same instructions.
-const MACHINES: [Machine; 2] = [
-    Machine {
-        title: "the card for Cortex-M0+ (RP2040): instructions on an emulated Cortex-M3",
-        target: TARGETS[0],
-        machine: "mps2-an385",
-        processor: "cortex-m3",
-    },
-    Machine {
-        title: "the card for Cortex-M33 (RP2350): instructions on an emulated one",
-        target: TARGETS[1],
-        machine: "mps2-an505",
-        processor: "cortex-m33",
-    },
-];
-
 /// Runs the card on emulated Cortex-Ms and the firmware on an emulated RP2040, and shows what they say about themselves.
 pub(crate) fn chip(consent: Consent) -> Result<()> {
-    install::ensure(&[QEMU_ARM], consent)?;
     for machine in &MACHINES {
         headline(machine.title);
         instructions(consent, machine)?;
@@ -54,23 +28,11 @@ pub(crate) fn chip(consent: Consent) -> Result<()> {
 }
 
 fn instructions(consent: Consent, machine: &Machine) -> Result<()> {
-    let mut build = Toolchain::find(consent)?.cargo_build(machine.target);
-    run(build.args(["--manifest-path", "bench/chip/Cargo.toml"]))?;
-    let image = root().join("target/firmware").join(machine.target).join("release/ferrite-bench-chip");
+    chip::build(consent, machine)?;
+    let words = machine.command("ferrite-bench-chip");
     let mut emulator = Command::new("timeout");
-    emulator.args(["300", "qemu-system-arm", "-M", machine.machine, "-cpu", machine.processor]);
-    emulator.args([
-        "-icount",
-        "shift=0",
-        "-nographic",
-        "-monitor",
-        "none",
-        "-serial",
-        "none",
-        "-semihosting",
-        "-kernel",
-    ]);
-    let report = capture(emulator.arg(image).stdin(Stdio::null()))?;
+    emulator.arg("300").args(words).stdin(Stdio::null());
+    let report = capture(&mut emulator)?;
     if !report.lines().any(|line| line == "done") {
         bail!("the card on the emulated chip did not finish:\n{report}");
     }

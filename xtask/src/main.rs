@@ -2,6 +2,7 @@
 
 mod bench;
 mod checks;
+mod chip;
 mod constant_time;
 mod demo;
 mod emulate;

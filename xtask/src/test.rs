@@ -2,7 +2,7 @@
 
 use crate::install::{self, CLIENTS, Consent, LIBPCSC};
 use crate::run::{cargo, green, headline, run};
-use crate::{checks, emulate, firmware, python};
+use crate::{checks, chip, emulate, firmware, python};
 use anyhow::Result;
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use std::time::Instant;
 type Step = (&'static str, fn(Consent) -> Result<()>);
 
 /// Every step, cheap ones first.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("formatting", |_| run(cargo().args(["fmt", "--all", "--check"]))),
     ("dependencies and licences", |_| checks::dependencies()),
     ("links in the documentation", |_| checks::links()),
@@ -19,6 +19,7 @@ const STEPS: [Step; 7] = [
         run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     }),
     ("build for microcontrollers", firmware::build),
+    ("the card for chips, in QEMU", chip::tests),
     ("firmware in an emulator", emulate::smoke),
     ("tests, with real clients", |consent| {
         prepare(consent)?;

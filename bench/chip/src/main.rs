@@ -9,18 +9,12 @@
 
 use core::fmt::Display;
 use core::mem::{MaybeUninit, size_of};
-use core::panic::PanicInfo;
 use core::ptr::{addr_of, addr_of_mut};
-use core::sync::atomic::{AtomicU32, Ordering};
-use core::time::Duration;
-use cortex_m::peripheral::{Peripherals, SYST, syst::SystClkSource};
-use cortex_m_rt::{entry, exception};
+use cortex_m_rt::entry;
 use cortex_m_semihosting::{debug, hprintln};
-use ferrite_card::{
-    Activity, Board, Card, Clock, CommandBuffer, Entropy, EntropyError, Identity, Indicator, Observer, PlatformKind,
-    Presence, SecureBoot, UserPresence, Workspace,
-};
-use ferrite_crypto::{Join, ec, edwards, montgomery};
+use ferrite_bench_chip::{Chip, clock};
+use ferrite_card::{Card, CommandBuffer, Workspace};
+use ferrite_crypto::{ec, edwards, montgomery};
 use ferrite_proto::command::{
     AeadMode, AlgorithmId, Attributes, CipherMode, Command, Direction, HmacHash, Initialize, KeyAlgorithm, KeyRequest,
     Options, Pbkdf2, PinReference, Secret, SecretKeyLen, Share, SymmetricOperation, Target,
@@ -30,7 +24,6 @@ use ferrite_store::{Flash, FlashError, PAGE_SIZE};
 
 /// Pages of flash: 1 MiB, kept in RAM here and not counted.
 const PAGES: usize = 256;
-const TIMER_PERIOD: u32 = 1 << 24;
 const PAINT: u32 = 0x5AC3_963C;
 const PIN: Secret<'static> = Secret(b"648219");
 const SO_PIN: Secret<'static> = Secret(b"57621880");
@@ -66,65 +59,6 @@ impl Flash for RamFlash {
     fn erase(&mut self, page: usize) -> Result<(), FlashError> {
         self.region(page * PAGE_SIZE, PAGE_SIZE)?.fill(0xFF);
         Ok(())
-    }
-}
-
-/// A platform with a fixed stream in place of entropy, so that every run does the same.
-struct Chip(u32);
-
-impl Entropy for Chip {
-    fn sample(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
-        for byte in out {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 17;
-            self.0 ^= self.0 << 5;
-            *byte = (self.0 >> 16) as u8;
-        }
-        Ok(())
-    }
-}
-
-impl Clock for Chip {
-    fn millis(&mut self) -> u64 {
-        0
-    }
-}
-
-impl UserPresence for Chip {
-    fn confirm(&mut self, _: Duration) -> Presence {
-        Presence::Confirmed
-    }
-}
-
-impl Identity for Chip {
-    fn root_key(&mut self, out: &mut [u8; 32]) {
-        out.fill(1);
-    }
-    fn unique_id(&self) -> [u8; 8] {
-        [2; 8]
-    }
-    fn kind(&self) -> PlatformKind {
-        PlatformKind::Rp2040
-    }
-}
-
-impl Indicator for Chip {
-    fn show(&mut self, _: Activity) {}
-}
-
-impl Board for Chip {}
-
-impl SecureBoot for Chip {}
-
-impl Observer for Chip {
-    type Progress = ();
-
-    fn progress(&mut self) {}
-}
-
-impl Join for Chip {
-    fn join<A: Send, B: Send>(&mut self, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
-        (a(), b())
     }
 }
 
@@ -170,7 +104,7 @@ fn depth(action: impl FnOnce()) -> usize {
 #[entry]
 fn main() -> ! {
     type ThisCard = Card<'static, Chip, RamFlash>;
-    start_clock(&mut Peripherals::take().expect("the first time").SYST);
+    clock::start();
     hprintln!("program|.text|{}", between(addr_of!(__stext), addr_of!(__etext)));
     hprintln!("program|.rodata|{}", between(addr_of!(__srodata), addr_of!(__erodata)));
     hprintln!("static|command buffer|{}", size_of::<CommandBuffer>());
@@ -181,7 +115,7 @@ fn main() -> ! {
     report("start", "", || {
         // SAFETY: as above.
         let workspace = unsafe { &mut *addr_of_mut!(WORKSPACE) };
-        card.write(Card::new(Chip(0x1234_5679), RamFlash, workspace));
+        card.write(Card::new(Chip::new(0x1234_5679), RamFlash, workspace));
     });
     // SAFETY: written just now.
     let card = unsafe { card.assume_init_mut() };
@@ -308,13 +242,6 @@ fn load(buffer: &mut CommandBuffer, command: &Command<'_>) {
     buffer.load(&wire[..len]);
 }
 
-#[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    hprintln!("{}", info);
-    debug::exit(debug::EXIT_FAILURE);
-    loop {}
-}
-
 /// Sends a command, which must succeed, and reports what it took.
 #[inline(never)]
 fn measure(
@@ -338,41 +265,9 @@ fn measure(
 fn report(name: &str, algorithm: impl Display, action: impl FnOnce()) {
     let mut instructions = 0;
     let stack = depth(|| {
-        let start = clock();
+        let start = clock::instructions();
         action();
-        instructions = clock() - start;
+        instructions = clock::instructions() - start;
     });
     hprintln!("command|{}|{}|{}|{}", name, algorithm, stack, instructions);
-}
-
-/// How often the system timer came round.
-static ROUNDS: AtomicU32 = AtomicU32::new(0);
-
-#[exception]
-fn SysTick() {
-    ROUNDS.store(ROUNDS.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-}
-
-/// Starts the system timer: 24 bits, with an interrupt when it comes round.
-fn start_clock(timer: &mut SYST) {
-    timer.set_clock_source(SystClkSource::Core);
-    timer.set_reload(TIMER_PERIOD - 1);
-    timer.clear_current();
-    timer.enable_interrupt();
-    timer.enable_counter();
-}
-
-/// Nanoseconds of the emulated board's clock: 25 MHz on mps2-an385, 20 MHz on mps2-an505, whose programs use the
-/// floating-point unit's calling convention.
-const NANOS_PER_TICK: u64 = if cfg!(target_abi = "eabihf") { 50 } else { 40 };
-
-/// Instructions executed so far. The emulator is told to take one nanosecond for each.
-fn clock() -> u64 {
-    loop {
-        let rounds = ROUNDS.load(Ordering::Relaxed);
-        let now = SYST::get_current();
-        if rounds == ROUNDS.load(Ordering::Relaxed) {
-            return (u64::from(rounds) * u64::from(TIMER_PERIOD) + u64::from(TIMER_PERIOD - now)) * NANOS_PER_TICK;
-        }
-    }
 }
