@@ -6,7 +6,8 @@
 //! the first.
 //! [`usb`] is a host's end of USB, by which the same scripts reach the device through its USB stack.
 //! [`bench`] is a workbench for real clients: a virtual device in pcscd's reader, and OpenSC's tools around it;
-//! [`tool`] runs `pico-hsm-tool` against a virtual device on a socket, [`proxy`] against a card that answers otherwise;
+//! [`tool`] runs `pico-hsm-tool` against a virtual device on a socket, [`proxy`] against a card that answers otherwise,
+//! [`terminal`] on a terminal with somebody who types;
 //! [`guide`] runs the guides of the documentation.
 //! [`signatures`] is what these sign and OpenSSL verifies.
 #![forbid(unsafe_code)]
@@ -25,6 +26,7 @@ pub mod script;
 pub mod signatures;
 mod sim;
 mod temp;
+pub mod terminal;
 pub mod tool;
 pub mod usb;
 

@@ -19,9 +19,11 @@ pub(crate) const DECLINED: &str = "you said no";
 
 /// Options of every command.
 #[derive(Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// The device: its serial number, its reader's name or a part of it, or the path of a virtual device's socket
-    #[arg(long, global = true, env = "PICO_HSM_DEVICE", value_name = "DEVICE")]
+    /// The device: its serial number, its reader's name or a part of it, or the path of a virtual device's socket [default: the
+    /// variable PICO_HSM_DEVICE, else the only one there is]
+    #[arg(long, global = true, env = "PICO_HSM_DEVICE", hide_env = true, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
     /// Print one JSON object instead of text
     #[arg(long, global = true)]
@@ -34,7 +36,8 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "SOURCE")]
     pub(crate) pin: Option<Source>,
     /// Talk through a secure channel, to a device that is known: root:FILE, a root's certificate, or key:FILE, its public key
-    #[arg(long, global = true, env = "PICO_HSM_CHANNEL", value_name = "TRUST")]
+    /// [default: the variable PICO_HSM_CHANNEL, else no channel]
+    #[arg(long, global = true, env = "PICO_HSM_CHANNEL", hide_env = true, value_name = "TRUST")]
     channel: Option<Believed>,
     /// Log in by a key of another device that is connected, as in SERIAL#login; may be given several times
     #[arg(long, global = true, value_name = "DEVICE#KEY")]
@@ -53,7 +56,10 @@ impl Global {
         let transport = ferrite_client::open(self.device.as_deref()).map_err(|error| match error.kind() {
             ErrorKind::NoDevice if self.device.is_none() => {
                 let advice = error.advice().map_or_else(String::new, |advice| format!("{advice}\n"));
-                error.advise(advice + "`pico-hsm-tool doctor` finds out more.")
+                error.advise(
+                    advice
+                        + "A virtual one behind a socket is named by its path: --device PATH\n`pico-hsm-tool doctor` finds out more.",
+                )
             }
             _ => error,
         })?;

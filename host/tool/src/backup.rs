@@ -53,6 +53,14 @@ impl Backup {
     /// # Errors
     /// [`ErrorKind::NotFound`]: no key can leave the device.
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
+        if self.file.exists() {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "back up",
+                format!("there is a file {} already", self.file.display()),
+            )
+            .advise("It may be the only copy of something. Take another name, or move it away."));
+        }
         let mut device = global.open()?;
         if let Some(name) = &self.key {
             let id = global.find_key(&mut device, name)?;
@@ -68,7 +76,7 @@ impl Backup {
         if let ([], [(id, error), ..]) = (backup.archive.keys.as_slice(), backup.left_out.as_slice()) {
             let why = format!("no key can leave the device: of key {}, {}", id.value(), error.why());
             return Err(Error::new(ErrorKind::NotFound, "back the device up", why).advise(
-                "Is a DKEK share missing? Then import it. A device initialised without DKEK shares has no backups.",
+                "Is a DKEK share missing? Then import it: pico-hsm-tool dkek import-share FILE\nA device initialised without DKEK shares has no backups.",
             ));
         }
         let name = "password of the backup";
@@ -112,7 +120,11 @@ impl Restore {
         let archive = during("Decrypting", || Archive::open(&file, &password))?;
         let mut device = global.open_and_log_in()?;
         let bar = steps("Restoring");
-        let restored = device.restore(&archive, &mut |done, of| bar(done, of))?;
+        let restored = device.restore(&archive, &mut |done, of| bar(done, of)).map_err(|error| {
+            let is_other_dkek = error.kind() == ErrorKind::Verification;
+            let advice = error.advice().map_or_else(String::new, |advice| format!("{advice}\n"));
+            if is_other_dkek { error.advise(advice + "  pico-hsm-tool dkek import-share FILE") } else { error }
+        })?;
         let mut text = format!(
             "Restored from {}: {}.\n",
             archive.serial,
@@ -136,7 +148,7 @@ impl Restore {
     fn restore_key(&self, global: &Global, key: &WrappedKey) -> Result<Report> {
         let mut device = global.open_and_log_in()?;
         let id = self.id.map_or_else(|| device.free_key_id(), |id| Ok(KeyId::new(id)))?;
-        device.restore_key(id, key)?;
+        during("Restoring", || device.restore_key(id, key))?;
         let json = json!({ "keys": [{ "id": id.value(), "was": null, "label": key.label() }] });
         Ok(Report::line(json, format!("Key {} is restored: {:?}.", id.value(), key.label())))
     }

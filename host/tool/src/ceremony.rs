@@ -2,13 +2,16 @@
 
 use crate::app::Device;
 use crate::bytes;
-use crate::dkek::with_progress;
+use crate::dkek::{self, with_progress};
+use crate::parts;
+use crate::progress::during;
 use crate::report::Report;
 use clap::{Args, Subcommand};
 use ferrite_client::custody::share::{self, Share};
 use ferrite_client::custody::threshold::{self, Part};
 use ferrite_client::custody::wrapped::WrappedKey;
 use ferrite_client::discovery::Place;
+use ferrite_client::hsm::DomainState;
 use ferrite_client::proto::command::Options;
 use ferrite_client::proto::fid::KeyId;
 use ferrite_client::{Error, ErrorKind, Hsm, Initialization, KeyAttributes, KeyType, Result, Scheme};
@@ -39,6 +42,9 @@ pub(crate) struct Rehearse {
     /// How many of them are needed
     #[arg(long, value_parser = clap::value_parser!(u32).range(2..=255))]
     needed: u32,
+    /// With real custodians: each sees their part on the screen, and types it when it is needed
+    #[arg(long)]
+    on_screen: bool,
     /// Kind of the key that is made
     #[arg(long, default_value = "p256")]
     kind: KeyType,
@@ -51,11 +57,24 @@ impl Command {
     /// Whatever goes wrong: then the ceremony would have gone wrong too.
     pub(crate) fn run(&self) -> Result<Report> {
         let Self::Rehearse(rehearse) = self;
+        if rehearse.needed > rehearse.parts {
+            return Err(Error::new(ErrorKind::Usage, WHAT, "more parts are needed than there are"));
+        }
         let virtual_device = VirtualDevice::start()?;
         let mut said = Vec::new();
-        rehearse.play(&virtual_device, &mut |line| said.push(line))?;
+        rehearse.play(&virtual_device, &mut |line| {
+            if rehearse.on_screen {
+                eprintln!("{line}");
+            }
+            said.push(line);
+        })?;
         said.push("The rehearsal went well. Nothing of it is kept.".into());
-        Ok(Report::line(json!({ "steps": said }), said.join("\n")))
+        let text = match said.split_last() {
+            // The others were shown as they came.
+            Some((last, _)) if rehearse.on_screen => last.clone(),
+            _ => said.join("\n"),
+        };
+        Ok(Report::line(json!({ "steps": said }), text))
     }
 }
 
@@ -72,21 +91,26 @@ impl Rehearse {
         let needed = usize::try_from(self.needed).unwrap_or(usize::MAX);
         let first: Vec<_> = parts.iter().take(needed).cloned().collect();
         let last: Vec<_> = parts.iter().skip(parts.len().saturating_sub(needed)).cloned().collect();
+        if self.on_screen {
+            parts::show(&parts, self.needed)?;
+        }
         let mut device = virtual_device.open()?;
-        let check_value = equip(&mut device, &file, &first)?;
-        say(format!("A virtual device was initialised, and took the share with parts {}.", numbers(&first)));
+        let check_value = equip(&mut device, &self.open(&file, &first)?)?;
+        say(format!("A virtual device was initialised, and took the share with {}.", self.whose(&first)));
 
         let id = KeyId::new(1);
-        device.generate_key(id, self.kind, "rehearsal", &KeyAttributes::default())?;
+        during(format!("Generating {}", self.kind), || {
+            device.generate_key(id, self.kind, "rehearsal", &KeyAttributes::default())
+        })?;
         let public = device.public_key(id)?;
         let backup = device.export_key(id)?.to_bytes()?;
         say("A key was made, and backed up.".into());
 
-        let again = equip(&mut device, &file, &last)?;
+        let again = equip(&mut device, &self.open(&file, &last)?)?;
         if again != check_value {
             return Err(Error::new(ErrorKind::Verification, WHAT, "other custodians made another DKEK"));
         }
-        say(format!("The device was wiped, and took the share with parts {}.", numbers(&last)));
+        say(format!("The device was wiped, and took the share with {}.", self.whose(&last)));
         device.restore_key(id, &WrappedKey::parse(&backup)?)?;
         let scheme = Scheme::of(self.kind)?;
         let signature = device.sign_message(id, scheme, b"rehearsal")?;
@@ -94,7 +118,7 @@ impl Rehearse {
         say("The backup was restored, and the key's signature is the old key's.".into());
 
         let too_few: Vec<_> = first.iter().take(needed.saturating_sub(1)).cloned().collect();
-        let opened = open(&file, &too_few);
+        let opened = dkek::open_with_parts(&file, &too_few);
         if opened.is_ok() {
             return Err(Error::new(ErrorKind::Verification, WHAT, "too few parts opened the share"));
         }
@@ -103,6 +127,15 @@ impl Rehearse {
             count => format!("{count} parts opened nothing."),
         });
         Ok(())
+    }
+
+    /// Opens the share: with the parts that custodians type, or else with these.
+    fn open(&self, file: &[u8], parts: &[Part]) -> Result<Share> {
+        if self.on_screen { dkek::open_with_custodians(file, self.needed) } else { dkek::open_with_parts(file, parts) }
+    }
+
+    fn whose(&self, parts: &[Part]) -> String {
+        if self.on_screen { "the custodians' parts".into() } else { format!("parts {}", numbers(parts)) }
     }
 }
 
@@ -115,7 +148,7 @@ fn numbers(parts: &[Part]) -> String {
 }
 
 /// Initialises the device and imports the share; returns the DKEK's check value. The user is logged in then.
-fn equip(device: &mut Device, file: &[u8], parts: &[Part]) -> Result<Vec<u8>> {
+fn equip(device: &mut Device, share: &Share) -> Result<Vec<u8>> {
     let with = Initialization {
         options: Options(1),
         user_pin: PIN,
@@ -124,22 +157,12 @@ fn equip(device: &mut Device, file: &[u8], parts: &[Part]) -> Result<Vec<u8>> {
         ..Initialization::default()
     };
     device.initialize(&with)?;
-    let share = open(file, parts)?;
-    device.import_share(0, share.as_bytes())?;
+    let status = device.import_share(0, share.as_bytes())?;
     device.login(PIN)?;
-    Ok(share::join(&[share])?.check_value().to_vec())
-}
-
-/// Opens the share with the password that parts give.
-fn open(file: &[u8], parts: &[Part]) -> Result<Share> {
-    let mut result = Err(Error::new(ErrorKind::WrongPassword, WHAT, "there is no password"));
-    for candidate in threshold::join(parts)? {
-        result = with_progress("Opening the share", |progress| share::open(file, &candidate, progress));
-        if result.is_ok() {
-            break;
-        }
+    match status.state {
+        DomainState::Complete { check_value, .. } => Ok(check_value.to_vec()),
+        _ => Err(Error::new(ErrorKind::BadAnswer, WHAT, "the device waits for more shares than the one there is")),
     }
-    result
 }
 
 /// A virtual device that goes away with everything it stored.

@@ -10,12 +10,25 @@ use crate::{
 use clap::{Parser, Subcommand};
 use ferrite_client::Result;
 
-/// Everything a Ferrite HSM, or another SmartCard-HSM, can do.
-///
-/// With one device nothing need be said about which; else name it with --device. PINs are asked for, or come from a file,
-/// the environment or a file descriptor; never write them on the command line.
+/// What to do first, below the list of commands.
+const FIRST_STEPS: &str = "\
+First steps:
+  pico-hsm-tool initialize                   set PINs, and decide whether keys can be backed up
+  pico-hsm-tool key generate p256 --label K  make a key; K is any name
+  pico-hsm-tool sign K FILE -o FILE.sig      sign a file
+  pico-hsm-tool verify K FILE -s FILE.sig    check it
+  pico-hsm-tool backup B                     write everything into the encrypted file B
+  pico-hsm-tool restore B                    get it back, after DKEK shares: pico-hsm-tool dkek import-share
+  pico-hsm-tool status                       see how the device stands
+  pico-hsm-tool COMMAND --help               read more
+
+With one device nothing need be said about which; else name it with --device.
+PINs are asked for, or come from a file, the environment or a file descriptor:
+never write them on the command line.";
+
+/// Everything a Ferrite HSM, or another SmartCard-HSM, can do
 #[derive(Parser)]
-#[command(name = "pico-hsm-tool", version)]
+#[command(name = "pico-hsm-tool", version, after_help = FIRST_STEPS)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

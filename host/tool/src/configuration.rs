@@ -1,6 +1,7 @@
 //! `config`, `reboot` and `factory-reset`: the board, through the rescue application.
 
 use crate::app::Global;
+use crate::progress::during;
 use crate::report::{Report, pairs};
 use clap::{Args, Subcommand};
 use ferrite_client::proto::configuration::{
@@ -9,6 +10,9 @@ use ferrite_client::proto::configuration::{
 use ferrite_client::proto::rescue::Which;
 use ferrite_client::{Error, ErrorKind, Result};
 use serde_json::json;
+
+/// What is shown while the device waits for its button.
+pub(crate) const BUTTON: &str = "Press the device's button while it asks";
 
 /// Look at and change the configuration of the board: LED, USB identifiers, product name
 #[derive(Subcommand)]
@@ -105,13 +109,13 @@ impl Command {
                 set.warn(global)?;
                 // The device takes the whole configuration: what is not changed must be said again.
                 let stored = set.configuration().or(device.configuration(Which::Stored)?);
-                device.set_configuration(&stored)?;
+                during(BUTTON, || device.set_configuration(&stored))?;
                 let effective = device.configuration(Which::Effective)?;
                 Ok(show(&effective, &stored))
             }
             Self::Clear => {
                 global.confirm("clear the configuration", "What was configured is forgotten. Keys stay.")?;
-                device.set_configuration(&Configuration::default())?;
+                during(BUTTON, || device.set_configuration(&Configuration::default()))?;
                 let effective = device.configuration(Which::Effective)?;
                 Ok(show(&effective, &Configuration::default()))
             }
@@ -203,7 +207,8 @@ impl Reboot {
     /// # Errors
     /// [`ErrorKind::NotConfirmed`], and those of the client's calls.
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
-        global.open_for_rescue()?.restart_device(self.bootloader)?;
+        let mut device = global.open_for_rescue()?;
+        during("Restarting", || device.restart_device(self.bootloader))?;
         let text = if self.bootloader { "The boot loader starts." } else { "The device starts again." };
         Ok(Report::line(json!({ "restarted": true, "bootloader": self.bootloader }), text))
     }
@@ -233,7 +238,7 @@ impl FactoryReset {
              come back. Press the device's button when it asks."
         );
         global.confirm(WHAT, &loss)?;
-        device.factory_reset()?;
+        during(BUTTON, || device.factory_reset())?;
         Ok(Report::line(json!({ "erased": serial }), "The device is blank."))
     }
 }

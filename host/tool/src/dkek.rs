@@ -1,14 +1,15 @@
 //! `dkek`: shares of the key that wraps keys, in files under passwords; passwords in n parts of which m give them back.
 
-use crate::app::Global;
+use crate::app::{Device, Global};
 use crate::bytes;
 use crate::parts;
 use crate::report::Report;
 use crate::secret::{self, Secret, Source};
 use crate::status::{domain_json, domain_text};
+use crate::terminal::{STOPPED, ask};
 use clap::{Args, Subcommand};
 use ferrite_client::custody::share::{self, Share};
-use ferrite_client::custody::threshold;
+use ferrite_client::custody::threshold::{self, Part};
 use ferrite_client::{Error, ErrorKind, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -105,11 +106,15 @@ impl Create {
             None => parts::show(&made, needed)?,
         }
         let json = json!({ "file": self.file, "parts": made.len(), "needed": needed });
+        let import = match needed {
+            0 => format!("pico-hsm-tool dkek import-share {}", self.file.display()),
+            _ => format!("pico-hsm-tool dkek import-share {} --ask-parts {needed}", self.file.display()),
+        };
         let mut text = format!("The share is in {}.", self.file.display());
         if !made.is_empty() {
             text.push_str(&format!(" Any {needed} of {} parts open it.", made.len()));
         }
-        Ok(Report::line(json, text))
+        Ok(Report::line(json, text).next(import))
     }
 }
 
@@ -123,6 +128,41 @@ impl Import {
     }
 }
 
+/// Offers to make or import the only share of a device that waits for it. What was done, in lines; `None` for nothing.
+///
+/// # Errors
+/// [`ErrorKind::Usage`]: Ctrl-C. Whatever else fails is said, and asked again.
+pub(crate) fn offer_share(device: &mut Device) -> Result<Option<String>> {
+    loop {
+        let file = ask("File of the share: one that is there is imported, else a new share is made (empty: later)")?;
+        if file.is_empty() {
+            return Ok(None);
+        }
+        match import_or_make(device, Path::new(&file)) {
+            Err(error) if error.why() != STOPPED => eprintln!("{error:#}"),
+            result => return result.map(Some),
+        }
+    }
+}
+
+fn import_or_make(device: &mut Device, file: &Path) -> Result<String> {
+    let share = if file.exists() {
+        Password { password: None, part: Vec::new(), ask_parts: None }.open(file)?
+    } else {
+        let share = Share::generate()?;
+        let password = secret::get_new(None, PASSWORD, "--password", "new password of the share")?;
+        let sealed = with_progress("Encrypting the share", |progress| share::seal(&share, &password, progress))?;
+        bytes::write_private(file, &sealed)?;
+        share
+    };
+    let status = device.import_share(0, share.as_bytes())?;
+    let place = file.display();
+    Ok(format!(
+        "Key domain 0: {}\nWithout {place} and its password no backup opens: keep both, elsewhere than the backups.\n",
+        domain_text(&status.state)
+    ))
+}
+
 impl Password {
     /// Opens a share's file.
     ///
@@ -130,27 +170,48 @@ impl Password {
     /// [`ErrorKind::WrongPassword`], [`ErrorKind::BadInput`].
     pub(crate) fn open(&self, path: &Path) -> Result<Share> {
         let file = bytes::read(path)?;
-        let candidates = if !self.part.is_empty() {
-            threshold::join(&parts::read(&self.part)?)?
-        } else if let Some(count) = self.ask_parts {
-            threshold::join(&parts::ask_all(count)?)?
-        } else {
-            let name = format!("password of {}", path.display());
-            vec![secret::get(self.password.as_ref(), PASSWORD, "--password", &name)?]
-        };
-        let mut last = Error::new(ErrorKind::WrongPassword, "open the DKEK share", "there is no password");
-        for candidate in candidates {
-            match with_progress("Opening the share", |progress| share::open(&file, &candidate, progress)) {
-                Err(error) if error.kind() == ErrorKind::WrongPassword => last = error,
-                result => return result,
+        if !self.part.is_empty() {
+            return open_with_parts(&file, &parts::read(&self.part)?);
+        }
+        if let Some(count) = self.ask_parts {
+            return open_with_custodians(&file, count);
+        }
+        let name = format!("password of {}", path.display());
+        let password = secret::get(self.password.as_ref(), PASSWORD, "--password", &name)?;
+        with_progress("Opening the share", |progress| share::open(&file, &password, progress))
+    }
+}
+
+/// Opens a share with parts of its password.
+///
+/// # Errors
+/// [`ErrorKind::WrongPassword`], [`ErrorKind::BadInput`].
+pub(crate) fn open_with_parts(file: &[u8], parts: &[Part]) -> Result<Share> {
+    let mut last = Error::new(ErrorKind::WrongPassword, "open the DKEK share", "there is no password");
+    for candidate in threshold::join(parts)? {
+        match with_progress("Opening the share", |progress| share::open(file, &candidate, progress)) {
+            Err(error) if error.kind() == ErrorKind::WrongPassword => last = error,
+            result => return result,
+        }
+    }
+    Err(last
+        .because("the parts do not give its password: one is wrong, or there are too few")
+        .advise("Compare the check value of each part, and give as many as were said to be needed."))
+}
+
+/// Asks custodians for their parts, until they open a share.
+///
+/// # Errors
+/// [`ErrorKind::Usage`]: this is no terminal, or somebody stopped it.
+pub(crate) fn open_with_custodians(file: &[u8], count: u32) -> Result<Share> {
+    loop {
+        match open_with_parts(file, &parts::ask_all(count)?) {
+            Err(error) if matches!(error.kind(), ErrorKind::WrongPassword | ErrorKind::BadInput) => {
+                eprintln!("{error:#}");
+                ask("Press Enter to begin again with the first custodian, Ctrl-C to stop")?;
             }
+            result => return result,
         }
-        if self.part.is_empty() && self.ask_parts.is_none() {
-            return Err(last);
-        }
-        Err(last
-            .because("the parts do not give its password: one is wrong, or there are too few")
-            .advise("Compare the check value of each part, and give as many as were said to be needed."))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::app::Global;
 use crate::bytes;
 use crate::dkek::Password;
+use crate::progress::during;
 use crate::report::Report;
 use crate::secret::{self, Source};
 use clap::Args;
@@ -68,7 +69,7 @@ impl Arguments {
                 _ => device.free_key_id()?,
             };
             key.label = self.name(&key, id);
-            device.import_key(id, &dkek, &key, &[])?;
+            during(format!("Importing {:?}", key.label), || device.import_key(id, &dkek, &key, &[]))?;
             let kind = key.key.key_type().to_string();
             // Writing to a string cannot fail.
             let _ = writeln!(text, "Key {} is there: {kind}, {:?}.", id.value(), key.label);

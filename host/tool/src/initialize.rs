@@ -1,9 +1,10 @@
 //! `initialize`: everything is deleted, and the device gets its PINs.
 
 use crate::app::{Device, Global};
+use crate::dkek;
 use crate::progress::during;
 use crate::report::{Report, contents};
-use crate::secret::{self, Secret, Source};
+use crate::secret::{self, Secret, Source, check_length};
 use crate::status::option_names;
 use crate::terminal::{self, ask};
 use clap::Args;
@@ -109,18 +110,25 @@ impl Arguments {
         if !is_blank {
             global.confirm(WHAT, &loss(&mut device, &serial)?)?;
         }
-        if terminal::is_interactive() && !global.yes {
+        let is_guided = terminal::is_interactive() && !global.yes;
+        if is_guided {
             self.ask_what_was_not_said()?;
+            if is_blank {
+                eprintln!(
+                    "Two PINs: the user PIN is for every day. The SO-PIN unblocks it, and initialises the device again; nothing\n\
+                     opens a blocked SO-PIN."
+                );
+            }
         }
         let so_pin_name = if is_blank { "SO-PIN (8 to 16 characters)" } else { "SO-PIN, as it is now" };
-        let get = if is_blank { secret::get_new } else { secret::get };
-        let typed = get(self.so_pin.as_ref(), "PICO_HSM_SO_PIN", "--so-pin", so_pin_name)?;
+        let check = |typed: &Secret| check_length(WHAT, "SO-PIN", &secret::so_pin(typed), 8);
+        let typed =
+            secret::get_checked(self.so_pin.as_ref(), "PICO_HSM_SO_PIN", "--so-pin", so_pin_name, is_blank, &check)?;
         let so_pin = secret::so_pin(&typed);
         let is_hex = so_pin.len() != typed.len();
         let pin_name = "new user PIN (6 to 16 characters)";
-        let pin = secret::get_new(global.pin.as_ref(), "PICO_HSM_PIN", "--pin", pin_name)?;
-        check_length("user PIN", &pin, 6)?;
-        check_length("SO-PIN", &so_pin, 8)?;
+        let check = |pin: &Secret| check_length(WHAT, "user PIN", pin, 6);
+        let pin = secret::get_checked(global.pin.as_ref(), "PICO_HSM_PIN", "--pin", pin_name, true, &check)?;
 
         let roots = crate::authority::read_roots(&self.trust)?;
         let roots: Vec<_> = roots.iter().map(Vec::as_slice).collect();
@@ -139,6 +147,7 @@ impl Arguments {
             device.set_label(label)?;
         }
         let token = device.token()?;
+        let share = if is_guided && self.dkek_shares == Some(1) { dkek::offer_share(&mut device)? } else { None };
         let json = json!({
             "serial": token.serial,
             "label": token.label,
@@ -151,6 +160,7 @@ impl Arguments {
         }
         text.push_str(&match (self.dkek_shares, self.key_domains) {
             (Some(0), _) | (None, None) => "Keys cannot leave it: there will be no backups.\n".to_owned(),
+            (Some(_), _) if share.is_some() => share.unwrap_or_default(),
             (Some(count), _) => format!(
                 "Next, {}:\n  pico-hsm-tool dkek create-share FILE     if it is a new one\n  pico-hsm-tool dkek import-share FILE\n",
                 if count == 1 { "with the share of its DKEK".to_owned() } else { format!("with each of the {count} shares of its DKEK") }
@@ -159,7 +169,7 @@ impl Arguments {
                 "Next, for each key domain: pico-hsm-tool domain create, or pico-hsm-tool group join\n".to_owned()
             }
         });
-        Ok(Report::new(json, text))
+        Ok(Report::new(json, text).next("pico-hsm-tool key generate p256 --label NAME"))
     }
 
     fn options(&self) -> Options {
@@ -182,27 +192,21 @@ impl Arguments {
             self.label = Some(ask("Name of the token (empty: keep the device's)")?).filter(|label| !label.is_empty());
         }
         if self.dkek_shares.is_none() && self.key_domains.is_none() {
-            let answer = ask(
-                "Shall keys be backed up? They leave the device encrypted under a DKEK, which is made of shares that you\n\
-                 keep. Number of shares, 1 to 16 (empty: no backups, keys never leave)",
-            )?;
-            if !answer.is_empty() {
-                let count = answer.parse().ok().filter(|count| (1..=16).contains(count));
-                self.dkek_shares = Some(count.ok_or_else(|| {
-                    Error::new(ErrorKind::Usage, WHAT, "the number of shares is no number from 1 to 16")
-                })?);
-            }
+            eprintln!(
+                "Shall keys be backed up? They leave the device encrypted under a key (DKEK) that is made of shares: files that\n\
+                 you keep. One share is enough if you alone keep it; with more, each for another person, all are needed."
+            );
+            self.dkek_shares = loop {
+                let answer = ask("Number of shares, 1 to 16 (empty: no backups, keys never leave)")?;
+                match answer.parse() {
+                    _ if answer.is_empty() => break None,
+                    Ok(count @ 1..=16) => break Some(count),
+                    _ => eprintln!("That is no number from 1 to 16."),
+                }
+            };
         }
         Ok(())
     }
-}
-
-fn check_length(name: &str, pin: &Secret, least: usize) -> Result<()> {
-    if (least..=16).contains(&pin.len()) {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Usage, WHAT, format!("the {name} has {} characters", pin.len()))
-        .advise(format!("It must have {least} to 16.")))
 }
 
 /// What initialising this device deletes.

@@ -144,7 +144,12 @@ impl Generate {
         let key = during(format!("Generating {kind}"), || device.generate_key(id, kind, &label, &attributes))?;
         let public = key.public_key.map(|key| key.to_pem()).transpose()?;
         let json = json!({ "id": id.value(), "label": label, "kind": kind.to_string(), "public_key": public });
-        Ok(Report::line(json, format!("Key {} is there: {kind}, {label:?}.", id.value())))
+        let next = match kind {
+            KeyType::Aes(_) => format!("pico-hsm-tool cipher encrypt {label:?} FILE -o FILE.enc"),
+            KeyType::Montgomery(_) => format!("pico-hsm-tool agree {label:?} THEIR_PUBLIC_KEY"),
+            _ => format!("pico-hsm-tool sign {label:?} FILE -o FILE.sig"),
+        };
+        Ok(Report::line(json, format!("Key {} is there: {kind}, {label:?}.", id.value())).next(next))
     }
 }
 

@@ -45,6 +45,7 @@ pub(crate) fn show(parts: &[Part], needed: u32) -> Result<()> {
             .advise("Write them to files: --parts-to DIR"));
     }
     for part in parts {
+        terminal::forget_typed();
         ask(&format!("Custodian {} of {}, come alone to the screen, then press Enter", part.id, parts.len()))?;
         let shown = show_one(part, parts.len(), needed);
         // Whatever happened, the next one sees nothing of it.
@@ -105,6 +106,7 @@ pub(crate) fn ask_all(count: u32) -> Result<Vec<Part>> {
     let prime = ask_prime()?;
     let mut parts: Vec<Part> = Vec::new();
     for at in 1..=count {
+        terminal::forget_typed();
         ask(&format!("\nCustodian {at} of {count}, come to the screen, then press Enter"))?;
         let part = loop {
             match ask_one(&prime) {

@@ -61,7 +61,9 @@ pub(crate) struct NewSoPin {
 
 impl NewPin {
     fn get(&self) -> Result<secret::Secret> {
-        secret::get_new(self.new_pin.as_ref(), "PICO_HSM_NEW_PIN", "--new-pin", "new user PIN")
+        let name = "new user PIN (6 to 16 characters)";
+        let check = |pin: &secret::Secret| secret::check_length("set the user PIN", "user PIN", pin, 6);
+        secret::get_checked(self.new_pin.as_ref(), "PICO_HSM_NEW_PIN", "--new-pin", name, true, &check)
     }
 }
 
@@ -118,7 +120,10 @@ impl SoPinCommand {
         let Self::Change(change) = self;
         let mut device = global.open()?;
         let old = current_so_pin(change.so_pin.as_ref())?;
-        let new = secret::get_new(change.new_so_pin.as_ref(), "PICO_HSM_NEW_SO_PIN", "--new-so-pin", "new SO-PIN")?;
+        let name = "new SO-PIN (8 to 16 characters)";
+        let check = |pin: &secret::Secret| secret::check_length("change the SO-PIN", "SO-PIN", &secret::so_pin(pin), 8);
+        let source = change.new_so_pin.as_ref();
+        let new = secret::get_checked(source, "PICO_HSM_NEW_SO_PIN", "--new-so-pin", name, true, &check)?;
         device.change_pin(PinReference::SecurityOfficer, &old, &secret::so_pin(&new))?;
         Ok(Report::line(json!({ "changed": "so-pin" }), "The SO-PIN is changed."))
     }

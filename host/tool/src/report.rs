@@ -4,7 +4,7 @@ use crate::exit::{self, Exit};
 use ferrite_client::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use zeroize::Zeroizing;
 
 /// What a command has to say when it succeeded.
@@ -13,12 +13,13 @@ pub(crate) struct Report {
     text: Zeroizing<String>,
     json: Value,
     bytes: Option<Zeroizing<Vec<u8>>>,
+    next: String,
 }
 
 impl Report {
     /// A report: what `--json` prints, and the text that a person reads instead.
     pub(crate) fn new(json: Value, text: impl Into<String>) -> Self {
-        Self { text: Zeroizing::new(text.into()), json, bytes: None }
+        Self { text: Zeroizing::new(text.into()), json, bytes: None, next: String::new() }
     }
 
     /// One line, and what `--json` prints instead.
@@ -30,12 +31,18 @@ impl Report {
 
     /// Bytes, which go to standard output as they are, and what `--json` prints instead.
     pub(crate) fn bytes(json: Value, bytes: Zeroizing<Vec<u8>>) -> Self {
-        Self { text: Zeroizing::default(), json, bytes: Some(bytes) }
+        Self { text: Zeroizing::default(), json, bytes: Some(bytes), next: String::new() }
     }
 
     /// A table with a headline, or the text that stands for an empty one.
     pub(crate) fn table(json: Value, head: &[&str], rows: &[Vec<String>], empty: &str) -> Self {
         if rows.is_empty() { Self::line(json, empty) } else { Self::new(json, table(head, rows)) }
+    }
+
+    /// What somebody at the terminal may want to do next, each line a command.
+    pub(crate) fn next(mut self, commands: impl Into<String>) -> Self {
+        self.next = commands.into();
+        self
     }
 
     /// The text, for tests.
@@ -61,7 +68,12 @@ impl Report {
             // Whoever reads has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             result => result.map_err(|error| Error::new(ErrorKind::Io, "write to standard output", error.to_string())),
+        }?;
+        if !as_json && !self.next.is_empty() && out.is_terminal() && io::stderr().is_terminal() {
+            // Who sees no hint misses nothing.
+            let _ = self.next.lines().try_for_each(|line| writeln!(io::stderr(), "Next: {line}"));
         }
+        Ok(())
     }
 }
 

@@ -94,13 +94,41 @@ pub(crate) fn get(source: Option<&Source>, variable: &str, option: &str, name: &
 /// # Errors
 /// As [`get`].
 pub(crate) fn get_new(source: Option<&Source>, variable: &str, option: &str, name: &str) -> Result<Secret> {
+    get_checked(source, variable, option, name, true, &|_| Ok(()))
+}
+
+/// As [`get`], or [`get_new`] if it is new, for a secret that has to have a form: on the terminal it is asked for until it has.
+///
+/// # Errors
+/// As [`get`], and those of `check`.
+pub(crate) fn get_checked(
+    source: Option<&Source>,
+    variable: &str,
+    option: &str,
+    name: &str,
+    is_new: bool,
+    check: &dyn Fn(&Secret) -> Result<()>,
+) -> Result<Secret> {
     let asks = match source {
         Some(source) => *source == Source::Prompt,
         None => env::var_os(variable).is_none(),
     };
-    loop {
+    if !asks || source.is_none() && !terminal::is_interactive() {
         let secret = get(source, variable, option, name)?;
-        if !asks || *prompt("the same again")? == *secret {
+        return check(&secret).map(|()| secret);
+    }
+    loop {
+        let secret = typed(name)?;
+        if secret.is_empty() {
+            eprintln!("Nothing was typed. Once more; Ctrl-C stops.");
+            continue;
+        }
+        if let Err(error) = check(&secret) {
+            let advice = error.advice().map_or_else(String::new, |advice| format!(" {advice}"));
+            eprintln!("Not so: {}.{advice} Once more.", error.why());
+            continue;
+        }
+        if !is_new || *typed("the same again")? == *secret {
             return Ok(secret);
         }
         eprintln!("The two are not the same. Once more.");
@@ -108,17 +136,32 @@ pub(crate) fn get_new(source: Option<&Source>, variable: &str, option: &str, nam
 }
 
 fn prompt(name: &str) -> Result<Secret> {
-    let what = || format!("ask for the {name}");
-    let typed = terminal::ask_unseen(&capitalised(name)).map_err(|error| match error.kind() {
-        ErrorKind::Usage if error.why() != terminal::STOPPED => {
-            Error::new(ErrorKind::Usage, what(), "there is no terminal")
-        }
-        _ => error,
-    })?;
+    let typed = typed(name)?;
     if typed.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, what(), "nothing was typed"));
+        return Err(Error::new(ErrorKind::Usage, format!("ask for the {name}"), "nothing was typed"));
     }
     Ok(typed)
+}
+
+fn typed(name: &str) -> Result<Secret> {
+    terminal::ask_unseen(&capitalised(name)).map_err(|error| match error.kind() {
+        ErrorKind::Usage if error.why() != terminal::STOPPED => {
+            Error::new(ErrorKind::Usage, format!("ask for the {name}"), "there is no terminal")
+        }
+        _ => error,
+    })
+}
+
+/// Checks the length of a PIN, which is `least` to 16 characters.
+///
+/// # Errors
+/// [`ErrorKind::Usage`].
+pub(crate) fn check_length(what: &'static str, name: &str, pin: &[u8], least: usize) -> Result<()> {
+    if (least..=16).contains(&pin.len()) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, what, format!("the {name} has {} characters", pin.len()))
+        .advise(format!("It must have {least} to 16.")))
 }
 
 fn capitalised(text: &str) -> String {

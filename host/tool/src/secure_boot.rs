@@ -1,6 +1,7 @@
 //! `secure-boot`: whether only signed firmware starts, through the rescue application (specification part 3 §2.6).
 
 use crate::app::Global;
+use crate::configuration::BUTTON;
 use crate::progress::during;
 use crate::report::{Report, pairs};
 use clap::{Args, Subcommand};
@@ -47,7 +48,7 @@ impl Command {
                 return Err(Error::new(ErrorKind::Usage, WHAT, why));
             }
             global.confirm(WHAT, &enable.loss(&serial))?;
-            during("Press the device's button while it asks", || device.enable_secure_boot(enable.slot, enable.lock))?;
+            during(BUTTON, || device.enable_secure_boot(enable.slot, enable.lock))?;
         }
         let is_there = !WITHOUT.contains(&device.board()?.platform);
         Ok(show(is_there, device.secure_boot()?))

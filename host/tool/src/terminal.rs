@@ -4,7 +4,9 @@
 //! it is only while we ask, neither an echo that is off nor a secret on the screen.
 
 use ferrite_client::{Error, ErrorKind, Result};
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr,
+};
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
@@ -47,6 +49,12 @@ pub(crate) fn ask(question: &str) -> Result<String> {
 /// As [`ask`]; [`ErrorKind::Usage`]: there is no terminal.
 pub(crate) fn ask_unseen(question: &str) -> Result<Line> {
     read_line(question, false)
+}
+
+/// Forgets what was typed before it was asked for: it answers no question that nobody has seen.
+pub(crate) fn forget_typed() {
+    // Without a terminal nothing was typed.
+    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
 }
 
 /// Clears screen and scrollback.
