@@ -5,6 +5,7 @@ import unittest
 
 from ferrite import tlv
 from ferrite.curves import CURVES, P256, Curve
+from ferrite.cvc import parse_request
 from ferrite.keys import EcKey
 from ferrite.testing import (
     CONDITIONS,
@@ -64,7 +65,7 @@ class EcDerivation(CardTest):
         middle = EcKey(P256, source.point + P256.multiply(5))
         self.check_sum(P256, b"\x06", middle_id, middle)
 
-    def test_the_new_key_has_a_description_and_no_request(self) -> None:
+    def test_the_new_key_has_a_description_and_a_request(self) -> None:
         source_id, source = self.ec_key(P256)
         target_id = self.check_sum(P256, b"\x07", source_id, source)
         # An empty label; the id in decimal digits, usage sign and derive; 256 bits.
@@ -72,8 +73,11 @@ class EcDerivation(CardTest):
         of_key = tlv.encode(0x30, tlv.encode(0x04, str(target_id).encode()) + bytes.fromhex("0303072080"))
         of_type = bytes.fromhex("A10A30083002040002020100")
         self.assertEqual(self.card.read_file(0xC400 | target_id), tlv.encode(0xA0, common + of_key + of_type))
-        with self.refused(NOT_FOUND, "the request of a derived key"):
-            self.card.select_file(0xCE00 | target_id)
+        request = parse_request(self.card.read_file(0xCE00 | target_id))
+        self.check_request(request)
+        self.assertEqual((request.inner.car, request.inner.chr), (self.device.chr, self.device.chr), "references")
+        self.assertEqual(request.key, EcKey(P256, source.point + P256.multiply(7)), "the key in the request")
+        self.assertEqual([tlv.parse(it)[1:] for it in request.inner.extensions], [tlv.parse(b"\x80\x01\x02")])
 
     def test_the_request_of_a_deleted_key_does_not_vouch_for_a_derived_one(self) -> None:
         source_id, source = self.ec_key(P256)
@@ -83,8 +87,8 @@ class EcDerivation(CardTest):
         self.card.derive(source_id, target_id, b"\x98\x05")
         digest = bytes(range(32))
         EcKey(P256, source.point + P256.multiply(5)).verify(self.card.sign(target_id, 0x70, digest), digest)
-        with self.refused(NOT_FOUND, "the request of a deleted key beside a derived one"):
-            self.card.read_file(0xCE00 | target_id)
+        request = parse_request(self.card.read_file(0xCE00 | target_id))
+        self.assertEqual(request.key, EcKey(P256, source.point + P256.multiply(5)), "the key in the request")
 
     def test_the_new_key_inherits_its_attributes(self) -> None:
         attributes = tlv.encode(0x91, b"\x70\x98") + tlv.encode(0x92, b"\x00")

@@ -1,7 +1,8 @@
 //! An authority for devices, and what its certificates prove: chains, attestation of keys.
 
 use anyhow::{Context, Result};
-use ferrite_client::certificate::{Authority, attestation, chain};
+use ferrite_client::certificate::attestation::{self, AttestedKey, Origin};
+use ferrite_client::certificate::{Authority, chain};
 use ferrite_client::key_type::KeyType;
 use ferrite_client::proto::fid::{FileId, KeyId};
 use ferrite_client::{ErrorKind, Hsm, Initialization, KeyAttributes, PublicKey, SecureChannel, Trust};
@@ -145,13 +146,84 @@ fn a_report_tells_limits_and_where_a_key_comes_from() -> Result<()> {
     let limits = KeyAttributes { counter: Some(9), algorithms: Some(vec![0x73]), domain: Some(0) };
     hsm.generate_key(KeyId::new(1), "p256".parse()?, "", &limits)?;
     let attested = attestation::verify(&hsm.attest(KeyId::new(1))?, Trust::Roots(&roots(&root)))?;
-    assert_eq!((attested.origin, attested.attributes), (attestation::Origin::Generated, limits));
+    assert_eq!((attested.origin, attested.attributes), (Origin::Generated, limits));
     hsm.generate_key(KeyId::new(2), "p256".parse()?, "", &KeyAttributes::default())?;
     let wrapped = hsm.export_key(KeyId::new(2))?;
     hsm.restore_key(KeyId::new(3), &wrapped)?;
     let attested = attestation::verify(&hsm.attest(KeyId::new(3))?, Trust::Roots(&roots(&root)))?;
-    assert_eq!(attested.origin, attestation::Origin::Imported);
-    assert_eq!(attested.public_key, hsm.public_key(KeyId::new(2))?);
+    assert_eq!(attested.origin, Origin::Imported);
+    assert_eq!(attested.key, AttestedKey::Public(hsm.public_key(KeyId::new(2))?));
+    // What is derived takes after its source.
+    for (source, target, origin) in [(2, 4, Origin::Derived), (3, 5, Origin::Imported)] {
+        hsm.derive_key(KeyId::new(source), KeyId::new(target), &[7])?;
+        let attested = attestation::verify(&hsm.attest(KeyId::new(target))?, Trust::Roots(&roots(&root)))?;
+        assert_eq!((attested.origin, attested.may_be_wrapped()), (origin, true));
+        assert_eq!(attested.key, AttestedKey::Public(hsm.public_key(KeyId::new(target))?));
+    }
+    Ok(())
+}
+
+/// A report of a secret key names it by what the device derives from it, unless the key came from elsewhere.
+#[test]
+fn a_secret_key_is_told_from_another_in_its_place() -> Result<()> {
+    let (root, _, mut hsm) = certified()?;
+    let trusted = roots(&root);
+    let id = KeyId::new(1);
+    for (name, kind) in KeyType::all().filter(|(_, kind)| !kind.has_public_key()) {
+        let limits = KeyAttributes { counter: Some(3), algorithms: Some(vec![0x99]), domain: None };
+        let made = hsm.generate_key(id, kind, "", &limits)?;
+        assert_eq!((made.request.as_slice(), made.public_key), (&[][..], None));
+        let report = hsm.attest(id)?;
+        let attested = attestation::verify(&report, Trust::Roots(&trusted)).context(name)?;
+        let AttestedKey::Secret { identifier: Some(identifier), .. } = attested.key else {
+            panic!("{:?}", attested.key)
+        };
+        assert_eq!(attested.key, AttestedKey::Secret { kind, id, identifier: Some(identifier) });
+        assert_eq!((attested.origin, &attested.attributes), (Origin::Generated, &limits));
+        assert!(!attested.may_be_wrapped());
+        assert!(hsm.is_key(id, &identifier)?);
+        assert_eq!(hsm.key_attributes(id)?.counter, Some(2));
+        // Another takes its place, and the user puts the report back.
+        hsm.delete_key(id)?;
+        hsm.generate_key(id, kind, "", &KeyAttributes::default())?;
+        let request = first(&report);
+        hsm.write_file(id.certificate(), request)?;
+        assert_eq!(hsm.attest(id)?, report);
+        assert!(!hsm.is_key(id, &identifier)?);
+        assert_eq!(hsm.public_key(id).expect_err("a secret key").kind(), ErrorKind::NotFound);
+        hsm.delete_key(id)?;
+    }
+    // Every byte counts.
+    hsm.generate_key(id, "aes:256".parse()?, "", &KeyAttributes::default())?;
+    let report = hsm.attest(id)?;
+    for at in 0..first(&report).len() {
+        let mut changed = report.clone();
+        changed[at] ^= 0x01;
+        assert!(attestation::verify(&changed, Trust::Roots(&trusted)).is_err(), "byte {at}");
+    }
+    Ok(())
+}
+
+/// The request in a report.
+fn first(report: &[u8]) -> &[u8] {
+    ferrite_client::proto::tlv::split(report).expect("an object").encoded
+}
+
+#[test]
+fn an_imported_secret_key_has_no_identifier() -> Result<()> {
+    let mut hsm = initialized(&Initialization { dkek_shares: Some(1), ..INITIALIZATION })?;
+    hsm.import_share(0, &[1; 32])?;
+    hsm.generate_key(KeyId::new(1), "aes:256".parse()?, "", &KeyAttributes::default())?;
+    let wrapped = hsm.export_key(KeyId::new(1))?;
+    hsm.restore_key(KeyId::new(2), &wrapped)?;
+    let device = PublicKey::from_certificate(&hsm.device_certificates()?)?;
+    let attested = attestation::verify(&hsm.attest(KeyId::new(2))?, Trust::Key(&device))?;
+    assert_eq!(attested.origin, Origin::Imported);
+    let kind = "aes:256".parse()?;
+    assert_eq!(attested.key, AttestedKey::Secret { kind, id: KeyId::new(2), identifier: None });
+    // The first one still has its own.
+    let attested = attestation::verify(&hsm.attest(KeyId::new(1))?, Trust::Key(&device))?;
+    assert!(matches!(attested.key, AttestedKey::Secret { identifier: Some(_), .. }) && attested.may_be_wrapped());
     Ok(())
 }
 
@@ -167,8 +239,8 @@ fn keys_of_every_kind_are_attested_and_no_other_key_is() -> Result<()> {
         let key = hsm.generate_key(id, kind, "", &KeyAttributes::default())?;
         let report = hsm.attest(id)?;
         let attested = attestation::verify(&report, Trust::Roots(&trusted)).context(name)?;
-        assert_eq!(Some(&attested.public_key), key.public_key.as_ref(), "{name}");
-        assert_eq!((attested.origin, attested.attributes), (attestation::Origin::Generated, KeyAttributes::default()));
+        assert_eq!(Some(attested.key), key.public_key.map(AttestedKey::Public), "{name}");
+        assert_eq!((attested.origin, attested.attributes), (Origin::Generated, KeyAttributes::default()));
         assert_eq!(attested.device.serial(), hsm.token()?.serial);
         hsm.delete_key(id)?;
     }

@@ -2,10 +2,13 @@
 
 use crate::error;
 use crate::hsm::Hsm;
+use crate::identity::RequestDescription;
 use crate::key::Key;
 use crate::keys::Use;
 use crate::platform::Platform;
+use crate::response::Response;
 use ferrite_proto::command::{AlgorithmId, Instruction};
+use ferrite_proto::cvc::Origin;
 use ferrite_proto::fid::KeyId;
 use ferrite_proto::status::Status;
 use ferrite_store::Flash;
@@ -13,7 +16,16 @@ use ferrite_store::Flash;
 impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     /// DERIVE ASYMMETRIC KEY. The new key inherits what its source may be used for and its key domain; a key with a use
     /// counter cannot be derived from, because the new one would shed it (decision D11).
-    pub(crate) fn derive_key(&mut self, source: KeyId, target: KeyId, tweak: &[u8]) -> Result<(), Status> {
+    ///
+    /// The tweak is public: whoever has the source has the new key, so that a key that comes from an imported one counts as
+    /// imported.
+    pub(crate) fn derive_key(
+        &mut self,
+        source: KeyId,
+        target: KeyId,
+        tweak: &[u8],
+        response: &mut Response<'_>,
+    ) -> Result<(), Status> {
         let scheme = self.demand_free(target);
         let instruction = Instruction::DeriveKey;
         self.use_key(Use { key: source, algorithm: AlgorithmId::EC_DERIVE, instruction, scheme }, |hsm, opened, ()| {
@@ -22,7 +34,15 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
                 return Err(Status::CONDITIONS.into());
             }
             let derived = Key::Ec(key.add(tweak).map_err(error::crypto)?);
-            Ok(hsm.store_new_key(target, &derived, &opened.attributes, None)?)
+            let origin = match opened.origin {
+                Origin::Generated | Origin::Derived => Origin::Derived,
+                Origin::Imported => Origin::Imported,
+            };
+            let attributes = opened.attributes;
+            let request = RequestDescription { id: target, origin, attributes, car: None, chr: None };
+            hsm.store_new_key(&derived, &request, response)?;
+            response.discard();
+            Ok(())
         })
     }
 }

@@ -180,8 +180,10 @@ impl<'w, P: Platform, F: Flash> Hsm<'w, P, F> {
             Command::GenerateKeyPair { key, request } => self.generate_key_pair(key, &request, response),
             Command::Sign { key, algorithm, data } => self.sign(key, algorithm, data, response),
             Command::Decipher { key, algorithm, data } => self.decipher(key, algorithm, data, response),
-            Command::DeriveKey { source, target, tweak } => self.derive_key(source, target, tweak),
-            Command::GenerateSecretKey { key, len, attributes } => self.generate_secret_key(key, len, attributes),
+            Command::DeriveKey { source, target, tweak } => self.derive_key(source, target, tweak, response),
+            Command::GenerateSecretKey { key, len, attributes } => {
+                self.generate_secret_key(key, len, attributes, response)
+            }
             Command::SymmetricCipher { key, algorithm, data, len } => {
                 self.symmetric_cipher(key, algorithm, data.0, len, response)
             }

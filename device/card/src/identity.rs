@@ -51,6 +51,7 @@ pub(crate) struct Identity {
 
 /// What a certificate request says of a key.
 pub(crate) struct RequestDescription<'a> {
+    pub(crate) id: KeyId,
     pub(crate) origin: Origin,
     pub(crate) attributes: Attributes<'a>,
     /// Inner authority reference; `None`: the device's name.
@@ -151,7 +152,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         })
     }
 
-    /// Writes the authenticated certificate request for a new key: signed by the key itself, then by the device.
+    /// Writes the authenticated certificate request for a new key: signed by the key itself, if it can, then by the device.
     pub(crate) fn write_request(
         &mut self,
         key: &Key,
@@ -160,9 +161,10 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     ) -> Result<(), Status> {
         let device_key = self.device_key().map_err(|_| Status::EXECUTION)?;
         let name = self.name.clone();
-        let RequestDescription { origin, attributes, car, chr } = *description;
+        let RequestDescription { id, origin, attributes, car, chr } = *description;
         let uid = self.exchange_domain_of(key, &attributes)?;
-        let extensions = Extensions { key_domain: uid.as_deref(), origin, attributes };
+        let number = matches!(key, Key::Aes(_)).then_some(id.value());
+        let extensions = Extensions { key_domain: uid.as_deref(), origin, key: number, attributes };
         let subject = Subject { car: car.unwrap_or(&name), chr: chr.unwrap_or(&name), validity: None, extensions };
         let len = self.attested_request(key, &subject, &name, &device_key, response.space())?;
         response.advance(len)
@@ -192,8 +194,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
 
     /// A certificate (7F21) signed by the key it certifies; with a validity it also carries a role.
     fn certificate(&mut self, key: &Key, subject: &Subject<'_>, out: &mut [u8]) -> Result<usize, Status> {
-        let public_key = key.public_key()?;
         let Subject { car, chr, validity, extensions } = *subject;
+        let public_key = key.shown(extensions.origin)?;
         let role = validity.map(|_| cvc::Role::SELF_ISSUED);
         let mut written = [0; MAX_EXTENSIONS];
         let len = extensions.write(&mut written).map_err(|_| Status::INTERNAL)?;

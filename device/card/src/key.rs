@@ -2,9 +2,9 @@
 
 use crate::error;
 use ferrite_crypto::secret_key::SecretKey;
-use ferrite_crypto::{Bytes, Join, ec, edwards, hash::Hash, montgomery, rsa};
+use ferrite_crypto::{Bytes, Join, ec, edwards, hash::Hash, kdf, montgomery, rsa};
 use ferrite_proto::command::{Attributes, KeyAlgorithm};
-use ferrite_proto::cvc::{self, RsaPadding, SignatureHash};
+use ferrite_proto::cvc::{self, IDENTIFIER_LABEL, Identifier, Origin, RsaPadding, SignatureHash};
 use ferrite_proto::fid::KeyId;
 use ferrite_proto::pkcs15::{self, KeyDescription, KeyType};
 use ferrite_proto::status::Status;
@@ -73,7 +73,7 @@ pub(crate) enum Key {
     Aes(SecretKey),
 }
 
-/// A public key in the form that certificates carry, with room for its numbers.
+/// A public key in the form that certificates carry, with room for its numbers; or what they carry of a secret key.
 pub(crate) struct PublicKey {
     domain: Domain,
     number: Bytes<{ rsa::MAX_MODULUS }>,
@@ -82,12 +82,14 @@ pub(crate) struct PublicKey {
 /// The curve of a public key.
 enum Domain {
     Rsa,
+    /// No curve, but a size in bits.
+    Secret(u16),
     Ec(&'static ec::Domain),
     Okp(&'static ferrite_crypto::okp::Domain),
 }
 
 impl PublicKey {
-    /// The modulus, the point, or the key as its RFC encodes it.
+    /// The modulus, the point, the key as its RFC encodes it; a secret key's identifier, if it has one.
     pub(crate) fn number(&self) -> &[u8] {
         self.number.as_ref()
     }
@@ -117,6 +119,7 @@ impl PublicKey {
             Domain::Okp(domain) => {
                 cvc::PublicKey::Okp { prime: domain.prime, order: domain.order, base: domain.base, key: number }
             }
+            Domain::Secret(bits) => cvc::PublicKey::Secret { bits, identifier: number.try_into().ok() },
         }
     }
 }
@@ -218,8 +221,24 @@ impl Key {
         Ok(PublicKey { domain, number: number.map_err(error::crypto)? })
     }
 
+    /// What a request carries of the key: its public key; the size of a secret key and, if it was made here, what identifies
+    /// it. A secret key that came from elsewhere may be a bad one, which its identifier would let everybody guess.
+    pub(crate) fn shown(&self, origin: Origin) -> Result<PublicKey, Status> {
+        let Key::Aes(key) = self else { return self.public_key() };
+        let mut identifier: Identifier = Default::default();
+        let number: &[u8] = match origin {
+            Origin::Generated => {
+                kdf::hkdf_sha256(&[], key.as_bytes(), &[&IDENTIFIER_LABEL], &mut identifier);
+                &identifier
+            }
+            Origin::Imported | Origin::Derived => &[],
+        };
+        let number = Bytes::concat(&[number]).map_err(error::crypto)?;
+        Ok(PublicKey { domain: Domain::Secret(key.len().bits()), number })
+    }
+
     /// Signs the body of a certificate for this key (specification part 1 §5.5, §5.9): RSA PKCS#1 v1.5 or ECDSA with
-    /// SHA-256, the latter as r ‖ s; EdDSA over the body itself; zeros for a key that cannot sign.
+    /// SHA-256, the latter as r ‖ s; EdDSA over the body itself; for a key that cannot sign, zeros of twice its length.
     pub(crate) fn sign_body(
         &self,
         body: &[u8],
@@ -232,12 +251,8 @@ impl Key {
             Key::Rsa(key) => key.sign_pkcs1_digest(Hash::Sha256, digest.as_ref(), out, rng, join),
             Key::Ec(key) => key.sign(digest.as_ref(), rng).and_then(|signature| signature.to_raw(out)),
             Key::Edwards(key) => key.sign(body).and_then(|signature| signature.write(out)),
-            Key::Montgomery(key) => {
-                let zeros = out.get_mut(..key.curve().key_len().saturating_mul(2)).ok_or(Status::INTERNAL)?;
-                zeros.fill(0);
-                Ok(zeros.len())
-            }
-            Key::Aes(_) => return Err(Status::EXECUTION),
+            Key::Montgomery(key) => return zeros(out, key.curve().key_len()),
+            Key::Aes(key) => return zeros(out, key.len().bytes()),
         }
         .map_err(error::crypto)
     }
@@ -256,33 +271,45 @@ impl Key {
     }
 }
 
+/// What stands for the signature of a key of `len` bytes that cannot sign.
+fn zeros(out: &mut [u8], len: usize) -> Result<usize, Status> {
+    let zeros = out.get_mut(..len.saturating_mul(2)).ok_or(Status::INTERNAL)?;
+    zeros.fill(0);
+    Ok(zeros.len())
+}
+
 fn widen<const N: usize, const M: usize>(bytes: Bytes<N>) -> Result<Bytes<M>, ferrite_crypto::Error> {
     Bytes::concat(&[bytes.as_ref()])
 }
 
-/// What everybody may know of a key, stored in the clear but authenticated beside it: kind, size, attributes.
+/// What everybody may know of a key, stored in the clear but authenticated beside it: kind, origin, size, attributes.
 pub(crate) struct KeyMeta<'a> {
     pub(crate) kind: KeyKind,
+    pub(crate) origin: Origin,
     attributes: Attributes<'a>,
 }
 
 impl<'a> KeyMeta<'a> {
-    const FORMAT: u8 = 1;
+    /// 1 said nothing of the origin, and is not read.
+    const FORMAT: u8 = 2;
     /// Bytes before the attributes.
-    const HEAD: usize = 4;
+    const HEAD: usize = 5;
 
     /// Whether the attributes fit; to be asked before a key is made.
     pub(crate) fn fits(attributes: &Attributes<'_>) -> bool {
         attributes.write(&mut [0; MAX_META - Self::HEAD]).is_ok()
     }
 
-    /// Writes the stored form: format, kind, bits (2), attributes as TLVs 91 to 93. The counter is kept elsewhere.
-    pub(crate) fn build(key: &Key, attributes: &Attributes<'_>) -> Result<heapless::Vec<u8, MAX_META>, Status> {
+    /// Writes the stored form: format, kind, origin, bits (2), attributes as TLVs 91 to 93. The counter is kept elsewhere.
+    pub(crate) fn build(
+        key: &Key,
+        origin: Origin,
+        attributes: &Attributes<'_>,
+    ) -> Result<heapless::Vec<u8, MAX_META>, Status> {
         let mut bytes = [0; MAX_META];
-        let [format, kind, bits1, bits0, tlvs @ ..] = &mut bytes;
-        [*bits1, *bits0] = key.bits().to_be_bytes();
-        *format = Self::FORMAT;
-        *kind = key.kind() as u8;
+        let [bits1, bits0] = key.bits().to_be_bytes();
+        let (head, tlvs) = bytes.split_first_chunk_mut().ok_or(Status::INTERNAL)?;
+        *head = [Self::FORMAT, key.kind() as u8, origin as u8, bits1, bits0];
         let stored = Attributes { counter: None, ..*attributes };
         let len = stored.write(tlvs).map_err(|_| Status::WRONG_DATA)?;
         let len = len.checked_add(Self::HEAD).ok_or(Status::INTERNAL)?;
@@ -292,9 +319,9 @@ impl<'a> KeyMeta<'a> {
 
     /// Reads the stored form.
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let [Self::FORMAT, kind, _, _, tlvs @ ..] = bytes else { return None };
+        let [Self::FORMAT, kind, origin, _, _, tlvs @ ..] = bytes else { return None };
         let kind = KeyKind::ALL.into_iter().find(|known| *known as u8 == *kind)?;
-        Some(Self { kind, attributes: Attributes::parse(tlvs).ok()? })
+        Some(Self { kind, origin: Origin::from_byte(*origin)?, attributes: Attributes::parse(tlvs).ok()? })
     }
 
     /// The attributes as clients see them, with the counter's current value.

@@ -31,9 +31,10 @@ pub(crate) struct Use<S> {
     pub(crate) scheme: Result<S, Status>,
 }
 
-/// A key that passed the checks, and its attributes.
+/// A key that passed the checks, its origin and its attributes.
 pub(crate) struct Opened<'m> {
     pub(crate) key: Key,
+    pub(crate) origin: Origin,
     pub(crate) attributes: Attributes<'m>,
 }
 
@@ -70,20 +71,20 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let progress = self.platform.progress();
         let rng = self.random.fresh(&mut self.platform).map_err(error::entropy)?;
         let key = Key::generate(parameters, rng, &mut self.platform, &progress)?;
-        let (car, chr) = (request.car, request.chr);
-        self.write_request(&key, &RequestDescription { origin: Origin::Generated, attributes, car, chr }, response)?;
         if response.wanted() == 0 {
             response.send_whole();
         }
-        self.store_new_key(id, &key, &attributes, Some(response.data()))
+        let (origin, car, chr) = (Origin::Generated, request.car, request.chr);
+        self.store_new_key(&key, &RequestDescription { id, origin, attributes, car, chr }, response)
     }
 
-    /// GENERATE SYMMETRIC KEY: the key and its description appear together or not at all.
+    /// GENERATE SYMMETRIC KEY: the key, its description and its certificate request appear together or not at all.
     pub(crate) fn generate_secret_key(
         &mut self,
         id: KeyId,
         len: SecretKeyLen,
         attributes: Attributes<'_>,
+        response: &mut Response<'_>,
     ) -> Result<(), Status> {
         self.demand_free(id)?;
         let attributes = self.complete(attributes)?;
@@ -99,7 +100,10 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         };
         let rng = self.random.fresh(&mut self.platform).map_err(error::entropy)?;
         let key = Key::Aes(SecretKey::generate(len, rng));
-        self.store_new_key(id, &key, &attributes, None)
+        let origin = Origin::Generated;
+        self.store_new_key(&key, &RequestDescription { id, origin, attributes, car: None, chr: None }, response)?;
+        response.discard();
+        Ok(())
     }
 
     /// The attributes of a new key, with what the device's options add; refused as [`Hsm::demand_attributes`] does.
@@ -111,16 +115,18 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         Ok(attributes)
     }
 
-    /// Stores a key with its description and, if there is one, its certificate request.
+    /// Stores a key with its description and its certificate request, which it leaves in the response. The request
+    /// replaces any that an earlier key has left, which must not vouch for this one.
     pub(crate) fn store_new_key(
         &mut self,
-        id: KeyId,
         key: &Key,
-        attributes: &Attributes<'_>,
-        request: Option<&[u8]>,
+        request: &RequestDescription<'_>,
+        response: &mut Response<'_>,
     ) -> Result<(), Status> {
         self.demand_curves(key.curves())?;
-        let meta = KeyMeta::build(key, attributes)?;
+        self.write_request(key, request, response)?;
+        let RequestDescription { id, origin, attributes, .. } = *request;
+        let meta = KeyMeta::build(key, origin, &attributes)?;
         let mut stored = Zeroizing::new([0; Key::MAX_STORED]);
         let stored_len = key.store(&mut stored)?;
         let mut description = [0; pkcs15::MAX_KEY_DESCRIPTION];
@@ -128,7 +134,6 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         let kek = self.session.mkek()?.kek();
         let public =
             |id, content| Change::Put { id: object(id), seal: Seal::Public, meta: &[], content, counter: None };
-        let mut changes: heapless::Vec<Change<'_>, 3> = heapless::Vec::new();
         let secret = Change::Put {
             id: object(id.key()),
             seal: Seal::Secret(&kek),
@@ -136,12 +141,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             content: stored.get(..stored_len).unwrap_or_default(),
             counter: attributes.counter,
         };
-        // Without a request of its own the key must not be vouched for by one that an earlier key has left.
-        let request = match request {
-            Some(request) => public(id.certificate(), request),
-            None => Change::Delete { id: object(id.certificate()) },
-        };
-        changes.extend([secret, public(id.description(), described), request]);
+        let changes = [secret, public(id.description(), described), public(id.certificate(), response.data())];
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
         self.storage.open()?.commit(&changes, rng).map_err(error::storage)
     }
@@ -191,7 +191,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         if !asks_first {
             self.confirm_presence(instruction, Status::PRESENCE)?;
         }
-        let opened = Opened { key: self.open_key(id, meta.kind)?, attributes: meta.attributes(info.counter) };
+        let KeyMeta { kind, origin, .. } = meta;
+        let opened = Opened { key: self.open_key(id, kind)?, origin, attributes: meta.attributes(info.counter) };
         let result = operate(self, &opened, scheme);
         let counts = result.as_ref().err().is_none_or(|failure| failure.costs_a_use);
         if let Some(counter) = info.counter.filter(|_| counts) {

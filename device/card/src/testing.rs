@@ -5,12 +5,15 @@
 
 use crate::Card;
 use crate::error;
+use crate::identity::RequestDescription;
 use crate::key::Key;
 use crate::objects::object;
 use crate::platform::Platform;
+use crate::response::Response;
 use ferrite_crypto::ec;
 use ferrite_crypto::secret_key::SecretKey;
 use ferrite_proto::command::Attributes;
+use ferrite_proto::cvc::Origin;
 use ferrite_proto::fid::KeyId;
 use ferrite_proto::status::Status;
 use ferrite_store::{Change, Flash, Seal};
@@ -25,8 +28,7 @@ pub fn plant_secret_key<P: Platform, F: Flash>(card: &mut Card<'_, P, F>, id: u8
     if id == KeyId::DEVICE {
         return Err(Status::WRONG_P1P2);
     }
-    let key = Key::Aes(SecretKey::from_bytes(key).map_err(error::crypto)?);
-    card.hsm.store_new_key(id, &key, &Attributes::default(), None)
+    plant(card, id, &Key::Aes(SecretKey::from_bytes(key).map_err(error::crypto)?), Attributes::default())
 }
 
 /// Stores a key on a curve, for exchanges in a key domain, in place of any that is there. The user must be logged in.
@@ -46,7 +48,17 @@ pub fn plant_exchange_key<P: Platform, F: Flash>(
     }
     let key = Key::Ec(ec::PrivateKey::from_bytes(curve, scalar).map_err(error::crypto)?);
     let attributes = Attributes { algorithms: Some(&[0x84]), domain: Some(domain), ..Attributes::default() };
-    card.hsm.store_new_key(id, &key, &attributes, None)
+    plant(card, id, &key, attributes)
+}
+
+fn plant<P: Platform, F: Flash>(
+    card: &mut Card<'_, P, F>,
+    id: KeyId,
+    key: &Key,
+    attributes: Attributes<'_>,
+) -> Result<(), Status> {
+    let request = RequestDescription { id, origin: Origin::Imported, attributes, car: None, chr: None };
+    card.hsm.store_new_key(key, &request, &mut Response::new(&mut [0; 1024], 0))
 }
 
 /// Replaces the device key by one on P-256; the certificate that names it is the test's to write.

@@ -18,14 +18,6 @@ const A_448: [u8; 3] = [0x02, 0x62, 0xA6];
 const MAX_SCALAR: usize = ec::MAX_FIELD;
 
 impl Key {
-    /// Whether the key has a public part, and so a certificate request.
-    pub(crate) fn has_public_part(&self) -> bool {
-        match self {
-            Key::Rsa(_) | Key::Ec(_) | Key::Edwards(_) | Key::Montgomery(_) => true,
-            Key::Aes(_) => false,
-        }
-    }
-
     /// Hands the key out as a payload. Numbers have their full length.
     pub(crate) fn with_payload<T>(
         &self,

@@ -103,6 +103,7 @@ impl Verifier {
                 }
                 (Scheme::Eddsa(curve), key)
             }
+            PublicKey::Secret { .. } => return Err(Status::DATA_INVALID),
         };
         Ok(Self { scheme, number: Number::from_slice(number).map_err(|_| Status::DATA_INVALID)? })
     }

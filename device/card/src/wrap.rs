@@ -101,14 +101,10 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         if !KeyMeta::fits(&attributes) {
             return Err(Status::EXECUTION);
         }
-        if key.has_public_part() {
-            let description = RequestDescription { origin: Origin::Imported, attributes, car: None, chr: None };
-            self.write_request(&key, &description, response)?;
-        }
-        let request = (!response.data().is_empty()).then_some(response.data());
-        let stored = self.store_new_key(id, &key, &attributes, request);
+        let request = RequestDescription { id, origin: Origin::Imported, attributes, car: None, chr: None };
+        self.store_new_key(&key, &request, response)?;
         response.discard();
-        stored
+        Ok(())
     }
 
     /// The first domain whose complete key-encryption key has this check value.

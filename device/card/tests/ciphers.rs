@@ -208,7 +208,7 @@ fn keys_are_generated_with_their_lengths_descriptions_and_attributes() {
         assert_eq!(device.ok(&read(0xC400 | u16::from(key), 0)), hex(&description));
         let fcp = device.ok(&select_file(0xCC00 | u16::from(key)));
         assert!(fcp.windows(attributes.len()).any(|window| window == attributes), "{}", hex::encode(fcp));
-        assert_eq!(device.status(&read(0xCE00 | u16::from(key), 0)), 0x6A82, "no certificate request");
+        assert_eq!(device.status(&read(0xCE00 | u16::from(key), 0)), 0x9000, "a certificate request");
         assert_eq!(device.status(&read(0xCC00 | u16::from(key), 0)), 0x6982, "the key itself is never read");
         let mac = device.ok(&symmetric(key, 0x99, &[0; 32], ALL));
         assert!(!macs.contains(&mac), "two keys are one");

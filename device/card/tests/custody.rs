@@ -226,7 +226,7 @@ fn recorded_aes_keys_are_unwrapped() {
     ));
     let mac = device.ok(&symmetric(1, 0x18, b"", Some(16)));
     assert_eq!(hex::encode_upper(mac), "61AAA7BA4534FC741BC1395387416C65");
-    assert_eq!(device.status(&read(0xCE01, 0)), 0x6A82, "a secret key has no certificate request");
+    assert_eq!(device.status(&read(0xCE01, 0)), 0x9000, "a secret key has a certificate request");
 }
 
 #[test]

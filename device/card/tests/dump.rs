@@ -350,7 +350,10 @@ impl Life<'_> {
                 1..=6 => _ = self.device.ok(&generate_p256(key, &[])),
                 7 => _ = self.device.ok(&generate_rsa(key, 1024)),
                 8 => _ = self.device.ok(&generate_p521(key)),
-                9 => _ = self.device.ok(&generate_secret(key, 0xB2, &[])),
+                9 => {
+                    self.device.ok(&generate_secret(key, 0xB2, &[]));
+                    self.identifier(key);
+                }
                 _ => {
                     let bytes = self.source.bytes::<32>();
                     self.secrets.add("AES key", &bytes);
@@ -374,6 +377,23 @@ impl Life<'_> {
         let cryptogram = self.device.ok(&symmetric(10, 0x10, &message, Some(256)));
         assert_eq!(self.device.ok(&symmetric(10, 0x11, &cryptogram, Some(256))), message);
         self.search("ciphers");
+    }
+
+    /// The identifier of a secret key is public, but the pseudorandom key of HKDF, one step before it, derives everything
+    /// that algorithm 99 does.
+    fn identifier(&mut self, key: u8) {
+        let _ = ferrite_card::testing::secrets(&mut self.device.card, &mut |name, bytes| {
+            if name == "key" && bytes.len() == 32 {
+                self.secrets.add("pseudorandom key", &kdf::hmac_sha256(&[], &[bytes]));
+            }
+        });
+        let file = self.device.ok(&read(0xCE00 | u16::from(key), 0));
+        let body = ferrite_proto::cvc::Request::parse(&file).expect("a request").certificate.body;
+        let ferrite_proto::cvc::PublicKey::Secret { identifier: Some(identifier), .. } = body.public_key else {
+            panic!("no identifier")
+        };
+        // What stands in a file is one that the store seals under the root key, as it does with all others.
+        self.secrets.add("identifier", identifier);
     }
 
     fn wallets(&mut self) {

@@ -6,7 +6,7 @@ use common::holders::*;
 use common::pki::{DEVICE, ROOT, Signer, attest, choose, content};
 use common::{Device, SO_PIN, USER_PIN, apdu, generate_p256, read, sign, tlv, update, verify};
 use ferrite_crypto::ec::Curve;
-use ferrite_proto::cvc::{Request, RsaPadding};
+use ferrite_proto::cvc::{Body, PublicKey, Request, RsaPadding, write_certificate};
 
 /// Whether somebody is a user: may write files, and use keys.
 fn rights(target: &mut Device) -> (u16, u16) {
@@ -189,6 +189,13 @@ fn only_what_key_and_device_signed_is_registered() {
     ] {
         assert_eq!(target.status(&register(&unfit.request(None, &device))), 0x6985);
     }
+    // Nor does a secret key, which has a request all the same.
+    let public_key = PublicKey::Secret { bits: 256, identifier: Some(&[7; 16]) };
+    let body = Body { car: b"UTKEY", public_key, chr: b"UTKEY00002", role: None, validity: None, extensions: None };
+    let (mut written, mut secret) = ([0; 200], [0; 300]);
+    let len = body.write(&mut written).unwrap();
+    let len = write_certificate(&written[..len], &[0; 64], &mut secret).unwrap();
+    assert_eq!(target.status(&register(&attest(&secret[..len], &device.chr, &device))), 0x6984);
     assert_eq!(target.ok(&STATUS), [2, 2, 1, 0], "nothing has been registered");
     // With its 67 as well as without.
     assert_eq!(target.ok(&apdu(0x80, 0x54, 0, 0, &good, Some(256))), [2, 1, 1, 0]);

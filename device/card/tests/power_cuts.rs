@@ -112,6 +112,20 @@ fn key_generation_happens_or_does_not() {
     assert!(cut_everywhere(&flash, Device::login, &generate_secret(1, 0xB2, &[0x90, 4, 0, 0, 0, 9])) > 3);
 }
 
+/// The key and its request come together, also where an earlier key has left its own.
+#[test]
+fn derivation_of_a_key_happens_or_does_not() {
+    let (mut device, flash) = Device::initialised();
+    device.login();
+    device.ok(&generate_p256(1, &[]));
+    device.ok(&generate_p256(3, &[]));
+    device.ok(&delete(0xCC03));
+    drop(device);
+    for target in [2, 3] {
+        assert!(cut_everywhere(&flash, Device::login, &apdu(0x80, 0x76, 1, target, &[0x98, 5], None)) > 5);
+    }
+}
+
 #[test]
 fn a_seed_is_made_or_replaced_or_is_not() {
     let (mut device, flash) = Device::initialised();

@@ -63,6 +63,11 @@ impl KeyType {
         })
     }
 
+    /// AES with a number of bits.
+    pub(crate) fn aes(bits: u16) -> Option<Self> {
+        SecretKeyLen::ALL.into_iter().find(|len| secret_key_bits(*len) == bits).map(Self::Aes)
+    }
+
     /// Whether it has a public key.
     pub fn has_public_key(self) -> bool {
         !matches!(self, Self::Aes(_))

@@ -124,7 +124,7 @@ impl PublicKey {
     /// parameters; P-256 if not said.
     ///
     /// # Errors
-    /// [`ErrorKind::BadAnswer`]: an unknown curve.
+    /// [`ErrorKind::BadAnswer`]: an unknown curve; [`ErrorKind::NotFound`]: the key is a secret one.
     pub fn from_cvc(key: &cvc::PublicKey<'_>, issuer_curve: Option<ec::Curve>) -> Result<Self> {
         let unknown = || Error::new(ErrorKind::BadAnswer, WHAT, "its curve is unknown");
         Ok(match *key {
@@ -146,6 +146,9 @@ impl PublicKey {
                     (_, Some(curve)) => Self::Montgomery { curve: *curve, key: key.to_vec() },
                     _ => return Err(unknown()),
                 }
+            }
+            cvc::PublicKey::Secret { .. } => {
+                return Err(Error::new(ErrorKind::NotFound, WHAT, "a secret key has none"));
             }
         })
     }

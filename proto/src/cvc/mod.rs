@@ -4,7 +4,8 @@
 //! 67                               authenticated request
 //!    7F21                          certificate
 //!       7F4E                       body: 5F29 42 7F49 5F20 [7F4C 5F25 5F24] [65]
-//!       5F37                       signature over the complete 7F4E, by the subject's own key in a request
+//!       5F37                       signature over the complete 7F4E, by the subject's own key in a request; zeros for a key
+//!                                  that cannot sign
 //!    42                            outer authority reference
 //!    5F37                          outer signature over 7F21 and 42, by the device key
 //! ```
@@ -14,8 +15,8 @@ mod public_key;
 
 pub use extension::{Extensions, Origin};
 pub use public_key::{
-    DomainParameters, OID_RI_ECDH_SHA_256, OID_TA_ECDSA_SHA_256, OID_TA_RSA_V1_5_SHA_256, PublicKey, RsaPadding,
-    SignatureHash,
+    DomainParameters, IDENTIFIER_LABEL, Identifier, OID_RI_ECDH_SHA_256, OID_TA_ECDSA_SHA_256, OID_TA_RSA_V1_5_SHA_256,
+    PublicKey, RsaPadding, SignatureHash,
 };
 
 use crate::tlv::{Full, Malformed, Reader, Split, Tag, Writer, split};

@@ -1,4 +1,5 @@
-//! The public key in a certificate, and which signatures it checks (BSI TR-03110-3 appendix C, D.3.3).
+//! The public key in a certificate, and which signatures it checks (BSI TR-03110-3 appendix C, D.3.3). Secret keys, which
+//! check none, have a template of our own.
 
 use super::OID;
 use crate::tlv::{Malformed, Reader, Tag, Writer};
@@ -13,6 +14,18 @@ pub const OID_TA_RSA_V1_5_SHA_256: [u8; 10] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x0
 pub const OID_TA_ECDSA_SHA_256: [u8; 10] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x02, 0x02, 0x03];
 /// id-RI-ECDH-SHA-256, for keys on curves 25519 and 448 in Montgomery or Edwards form.
 pub const OID_RI_ECDH_SHA_256: [u8; 10] = [0x04, 0x00, 0x7F, 0x00, 0x07, 0x02, 0x02, 0x05, 0x02, 0x03];
+
+/// Names a secret key: 2.25 and the UUID 6bdd16cb-1fce-4aa1-b623-4c35658851a8 (ITU-T X.667). Our own.
+const OID_SECRET_KEY: [u8; 20] = [
+    0x69, 0x81, 0xD7, 0xDD, 0x8B, 0xB2, 0xE3, 0xFC, 0xF2, 0xAA, 0xC3, 0xB6, 0x91, 0xD3, 0x86, 0xD6, 0xAC, 0xA1, 0xA3,
+    0x28,
+];
+/// What a secret key's identifier is derived with.
+pub const IDENTIFIER_LABEL: [u8; 16] = *b"ferrite key id 1";
+
+/// What identifies a secret key: HKDF-SHA-256 of the key, without salt, with [`IDENTIFIER_LABEL`] as info. This is what
+/// algorithm 99 of the card derives from the key with the label as its data.
+pub type Identifier = [u8; 16];
 
 /// Hash function of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +121,13 @@ pub enum PublicKey<'a> {
         /// Tag 84: the public key as the RFC encodes it.
         key: &'a [u8],
     },
+    /// A secret key, of which nothing is public but this.
+    Secret {
+        /// Tag 81: size in bits.
+        bits: u16,
+        /// Tag 82: absent unless the key is certain to be too random for guesses.
+        identifier: Option<&'a Identifier>,
+    },
 }
 
 impl<'a> PublicKey<'a> {
@@ -135,6 +155,12 @@ impl<'a> PublicKey<'a> {
             PublicKey::Okp { prime, order, base, key } => {
                 w.put(OID, &OID_RI_ECDH_SHA_256).put(0x81, prime).put(0x82, order).put(0x83, base).put(0x84, key);
             }
+            PublicKey::Secret { bits, identifier } => {
+                w.put(OID, &OID_SECRET_KEY).put(0x81, &bits.to_be_bytes());
+                if let Some(identifier) = identifier {
+                    w.put(0x82, identifier);
+                }
+            }
         }
     }
 
@@ -152,6 +178,11 @@ impl<'a> PublicKey<'a> {
             let order = reader.expect(Tag(0x82))?;
             let base = reader.expect(Tag(0x83))?;
             return Ok(PublicKey::Okp { prime, order, base, key: reader.expect(Tag(0x84))? });
+        }
+        if oid == OID_SECRET_KEY {
+            let bits = reader.expect(Tag(0x81))?.try_into().map_err(|_| Malformed)?;
+            let identifier = reader.optional(Tag(0x82))?.map(|it| it.try_into().map_err(|_| Malformed)).transpose()?;
+            return Ok(PublicKey::Secret { bits: u16::from_be_bytes(bits), identifier });
         }
         let Some([last]) = oid.strip_prefix(&ID_TA_ECDSA) else { return Err(Malformed) };
         let (_, hash) = *ECDSA_HASHES.iter().find(|scheme| scheme.0 == *last).ok_or(Malformed)?;

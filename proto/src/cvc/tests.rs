@@ -107,14 +107,41 @@ fn every_scheme_of_a_signature_has_its_own_object_identifier() {
 }
 
 #[test]
+fn a_secret_key_is_read_back_with_its_identifier_or_without() {
+    for identifier in [Some(&[7; 16]), None] {
+        let public_key = PublicKey::Secret { bits: 256, identifier };
+        let mut out = [0; 60];
+        let mut w = Writer::new(&mut out);
+        public_key.write_to(&mut w);
+        let len = w.finish().unwrap();
+        assert_eq!(PublicKey::parse(&out[..len]), Ok(public_key));
+        assert_eq!(out[22..26], [0x81, 2, 1, 0]);
+        // A size that is none, and an identifier that is too short.
+        assert_eq!(PublicKey::parse(&out[..22]), Err(Malformed));
+        let short = [&out[..26], &[0x82, 15], &[7; 15]].concat();
+        assert_eq!(PublicKey::parse(&short), Err(Malformed));
+    }
+}
+
+#[test]
 fn extensions_are_read_back_and_the_key_domain_is_where_others_look_for_it() {
     let attributes = Attributes { counter: Some(9), algorithms: Some(&[0x84]), domain: Some(2), wrapping_key: None };
-    let extensions = Extensions { key_domain: Some(&[7; 64]), origin: Origin::Imported, attributes };
+    let extensions = Extensions { key_domain: Some(&[7; 64]), origin: Origin::Imported, key: None, attributes };
     let mut out = [0; 200];
     let len = extensions.write(&mut out).unwrap();
     assert_eq!(Extensions::parse(&out[..len]), Ok(extensions));
     // Specification part 1 §5.6.
     assert_eq!(out[..17], [0x73, 0x4F, 6, 11, 0x2B, 6, 1, 4, 1, 0x81, 0xC3, 0x1F, 3, 2, 2, 0x80, 0x40]);
+    for origin in Origin::ALL {
+        // A secret key's number is always said, and so its origin is.
+        let extensions = Extensions { origin, key: Some(0xFF), ..Extensions::default() };
+        let len = extensions.write(&mut out).unwrap();
+        assert_eq!(Extensions::parse(&out[..len]), Ok(extensions));
+        assert_eq!(out[24..len], [0x80, 1, origin as u8, 0x81, 1, 0xFF]);
+        // Another origin, and two numbers.
+        assert_eq!(Extensions::parse(&[&out[..26], &[3], &out[27..len]].concat()), Err(Malformed));
+        assert_eq!(Extensions::parse(&[&[0x73, 29], &out[2..27], &[0x81, 2, 1, 1]].concat()), Err(Malformed));
+    }
     assert_eq!(Extensions::default().write(&mut out), Ok(0));
     assert_eq!(Extensions::parse(&[]), Ok(Extensions::default()));
     // What others say there is skipped; what ends early is not.
