@@ -121,6 +121,10 @@ class Card:
         """KEY DOMAIN: import of a DKEK share; the state of the domain."""
         return self.command(0x80, 0x52, 0x00, domain, share)
 
+    def wrap(self, key_id: int) -> bytes:
+        """WRAP KEY: the blob."""
+        return self.command(0x80, 0x72, key_id, 0x92, b"")
+
     def unwrap(self, key_id: int, blob: bytes) -> None:
         """UNWRAP KEY."""
         self.command(0x80, 0x74, key_id, 0x93, blob, answer=False)

@@ -35,3 +35,18 @@ class Dkek:
         mac = cmac.CMAC(algorithms.AES(self._derive(2)))
         mac.update(blob)
         return blob + mac.finalize()
+
+    def unwrap(self, blob: bytes) -> bytes:
+        """The secret key in a blob without a list of algorithms."""
+        head = digest(SHA256(), self.share)[:8] + bytes([AES_KEY])
+        for field in (AES, b"", b"", b""):
+            head += len(field).to_bytes(2, "big") + field
+        mac = cmac.CMAC(algorithms.AES(self._derive(2)))
+        mac.update(blob[:-16])
+        mac.verify(blob[-16:])
+        if not blob.startswith(head):
+            raise ValueError(f"another head than {head.hex()}: {blob.hex()}")
+        decryptor = Cipher(algorithms.AES(self._derive(1)), modes.CBC(bytes(16))).decryptor()
+        payload = decryptor.update(blob[len(head) : -16]) + decryptor.finalize()
+        length = int.from_bytes(payload[8:10], "big")
+        return payload[10 : 10 + length]
