@@ -58,12 +58,12 @@ impl Toolchain {
     }
 }
 
-/// The linker that comes with rustup's compiler; Debian's is a package of its own.
+/// The linker: the one that comes with rustup's compiler, or LLVM's own, which Debian has as `lld`.
 fn linker() -> Option<PathBuf> {
     let sysroot = capture(Command::new("rustc").args(["--print", "sysroot"])).ok()?;
     let host = capture(Command::new("rustc").args(["--print", "host-tuple"])).ok()?;
-    let linker = PathBuf::from(sysroot.trim()).join("lib/rustlib").join(host.trim()).join("bin/rust-lld");
-    linker.exists().then_some(linker)
+    let bundled = PathBuf::from(sysroot.trim()).join("lib/rustlib").join(host.trim()).join("bin/rust-lld");
+    [bundled, PathBuf::from("/usr/bin/ld.lld")].into_iter().find(|linker| linker.exists())
 }
 
 /// Builds the crates of the device for every target.
