@@ -139,6 +139,73 @@ fn a_session_pin_that_has_ended_never_blocks_the_user_pin() -> Result<()> {
 }
 
 #[test]
+fn a_wrong_pin_counts_down_and_a_blocked_one_is_named_as_that() -> Result<()> {
+    let tool = Tool::blank()?;
+    says(&tool.run(&["key", "generate", "p256"])?, 5, "cannot log in: the device is not initialised");
+    tool.succeed(&["initialize", "--yes"])?;
+    let wrong = ["--pin", "env:PICO_HSM_SO_PIN", "key", "generate", "p256"];
+    says(&tool.run(&wrong)?, 3, "cannot log in: the PIN is wrong; 2 tries are left (status 63C2)");
+    let outcome = tool.run(&wrong)?;
+    assert!(outcome.code == 3 && outcome.stderr.contains("1 try is left"), "{}", outcome.stderr);
+    assert_eq!(tool.run(&wrong)?.code, 4);
+    // Nobody is asked for a PIN in vain.
+    says(&tool.run(&["key", "generate", "p256"])?, 4, "cannot log in: the user PIN is blocked");
+    let mut command = tool.command(&["key", "generate", "p256"]);
+    let outcome = ferrite_tests::tool::run(command.env_remove("PICO_HSM_DEVICE"))?;
+    assert!(outcome.code == 2 && outcome.stderr.contains("--device PATH"), "{}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_key_that_is_used_up_says_so() -> Result<()> {
+    let tool = Tool::initialized(&[])?;
+    tool.succeed(&["key", "generate", "p256", "--counter", "1", "--label", "once"])?;
+    tool.succeed(&["sign", "once", "/dev/null"])?;
+    says(&tool.run(&["sign", "once", "/dev/null"])?, 6, "no room left, or the key's use counter is exhausted");
+    Ok(())
+}
+
+#[test]
+fn a_ciphertext_that_does_not_open_says_what_may_be_wrong() -> Result<()> {
+    let tool = Tool::initialized(&[])?;
+    tool.succeed(&["key", "generate", "rsa:1024", "--label", "box"])?;
+    tool.succeed(&["key", "public-key", "box", "-o", "box.pem"])?;
+    fs::write(tool.file("message"), "hello")?;
+    let encrypted = std::process::Command::new("openssl")
+        .args(["pkeyutl", "-encrypt", "-pubin", "-inkey", "box.pem", "-in", "message", "-out", "sealed"])
+        .current_dir(tool.dir())
+        .status()?;
+    assert!(encrypted.success());
+    let outcome = tool.run(&["decrypt", "box", "sealed"])?;
+    says(&outcome, 6, "cannot decrypt with key 1: it was encrypted for another key, or not padded by oaep-sha256");
+    assert_eq!(tool.succeed(&["decrypt", "box", "sealed", "--padding", "pkcs1"])?, "hello");
+    Ok(())
+}
+
+#[test]
+fn a_key_signs_even_if_the_card_keeps_no_public_half_of_it() -> Result<()> {
+    let tool = Tool::initialized(&[])?;
+    tool.succeed(&["key", "generate", "p384", "--label", "parent"])?;
+    tool.succeed(&["key", "derive", "parent", "01", "--label", "child"])?;
+    tool.succeed(&["key", "public-key", "child", "-o", "child.pem"])?;
+    // DELETE FILE: its request goes, as if there had been none.
+    tool.succeed(&["apdu", "--login", "--strict", "00 E4 02 00 02 CE 02"])?;
+    assert!(tool.succeed(&["key", "list"])?.contains("child"));
+    fs::write(tool.file("message"), "hello")?;
+    let algorithm = tool.succeed(&["sign", "child", "message", "-o", "signature", "--json"])?;
+    assert!(algorithm.contains("ecdsa-sha384"), "{algorithm}");
+    let outcome = tool.run(&["verify", "child", "message", "-s", "signature"])?;
+    says(
+        &outcome,
+        5,
+        "cannot read the public half of key 2: there is no such key, or the device has no public half of it",
+    );
+    assert_eq!(tool.run(&["verify", "file:child.pem", "message", "-s", "signature"])?.code, 0);
+    assert_eq!(tool.run(&["verify", "parent", "message", "-s", "signature"])?.code, 8);
+    Ok(())
+}
+
+#[test]
 fn an_unknown_key_is_named_by_number_and_by_label() -> Result<()> {
     let tool = Tool::initialized(&[])?;
     says(&tool.run(&["key", "show", "77"])?, 5, "cannot find key 77: there is no such key");
@@ -167,9 +234,32 @@ fn a_card_without_our_commands_is_told_apart_from_a_broken_one() -> Result<()> {
     tool.succeed(&["sign", "key", "message", "-o", "signature"])?;
     tool.succeed(&["verify", "key", "message", "-s", "signature"])?;
     tool.succeed(&["mac", "box", "message"])?;
-    says(&tool.run(&["wallet", "create", "0", "--yes"])?, 6, "this card does not know how");
-    says(&tool.run(&["cipher", "encrypt", "box", "message"])?, 6, "this card does not know how");
-    for rescue in [&["config", "show"][..], &["reboot"], &["secure-boot", "status"], &["ca", "device-key"]] {
+    tool.succeed(&["data", "put", "note", "message"])?;
+    tool.succeed(&["pin", "status"])?;
+    tool.succeed(&["option", "list"])?;
+    assert!(tool.succeed(&["pka", "status"])?.contains("without public-key authentication"));
+    for unknown in [
+        &["wallet", "create", "0", "--yes"][..],
+        &["wallet", "xpub", "0"],
+        &["cipher", "encrypt", "box", "message"],
+        &["cipher", "encrypt", "box", "message", "--mode", "ctr"],
+        &["mac", "box", "message", "-a", "hmac-sha256"],
+        &["kdf", "box"],
+        &["clock", "get"],
+        &["clock", "set"],
+        &["option", "set", "--press-to-confirm", "on"],
+        &["lock", "enable", "secret", "--yes"],
+    ] {
+        says(&tool.run(unknown)?, 6, "this card does not know how");
+    }
+    for rescue in [
+        &["config", "show"][..],
+        &["config", "set", "--led-brightness", "3"],
+        &["config", "clear", "--yes"],
+        &["reboot"],
+        &["secure-boot", "status"],
+        &["ca", "device-key"],
+    ] {
         says(&tool.run(rescue)?, 6, "this card has no rescue application");
     }
     Ok(())
@@ -200,6 +290,7 @@ fn a_secret_is_never_an_argument_and_never_repeated() -> Result<()> {
     let outcome = tool.run(&["--pin", "648219", "status"])?;
     assert_eq!(outcome.code, 1);
     assert!(outcome.stderr.contains("say where the secret is"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("648219"), "{}", outcome.stderr);
     Ok(())
 }
 

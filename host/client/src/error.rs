@@ -89,6 +89,13 @@ impl Error {
         self
     }
 
+    /// Says what the whole was that was attempted, as in [`Error::new`].
+    #[must_use]
+    pub fn while_doing(mut self, what: impl Into<Cow<'static, str>>) -> Self {
+        self.what = what.into();
+        self
+    }
+
     /// Says more exactly why: a clause.
     #[must_use]
     pub fn because(mut self, why: impl Into<Cow<'static, str>>) -> Self {

@@ -6,6 +6,7 @@ use crate::progress::during;
 use crate::report::Report;
 use clap::{Args, ValueEnum};
 use ferrite_client::proto::command::AlgorithmId;
+use ferrite_client::proto::status::Status;
 use ferrite_client::{Error, ErrorKind, PublicKey, Result};
 use serde_json::json;
 use std::path::PathBuf;
@@ -68,7 +69,15 @@ impl Decrypt {
         let mut device = global.open()?;
         let id = global.find_key(&mut device, &self.key)?;
         global.log_in(&mut device)?;
-        let plain = during("Decrypting", || device.decrypt(id, self.padding.algorithm(), &input))?;
+        let plain = during("Decrypting", || device.decrypt(id, self.padding.algorithm(), &input)).map_err(|error| {
+            let name = self.padding.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+            match error.status() {
+                Some(Status::EXECUTION | Status::WRONG_DATA) => error
+                    .because(format!("it was encrypted for another key, or not padded by {name}"))
+                    .advise("Say how it was padded: --padding pkcs1, or oaep- with the hash; OpenSSL takes pkcs1 if not told."),
+                _ => error,
+            }
+        })?;
         self.output.deliver("plaintext", &plain, json!({ "key": id.value() }))
     }
 }

@@ -41,6 +41,7 @@ pub(crate) struct Named {
 #[derive(Args)]
 pub(crate) struct Generate {
     /// Kind: rsa:2048, p256, p384, p521, secp256k1, brainpoolp256r1, ed25519, x25519, aes:256 and others
+    #[arg(value_parser = crate::named::parse::<KeyType>)]
     kind: KeyType,
     /// Label
     #[arg(long, default_value = "")]
@@ -325,8 +326,9 @@ impl Derive {
         let source = global.find_key(&mut device, &self.key)?;
         global.log_in(&mut device)?;
         let target = self.id.map_or_else(|| device.free_key_id(), |id| Ok(KeyId::new(id)))?;
+        // Not every card keeps a public half of what it derives, and the kind is that of the source.
+        let kind = device.public_key(source)?.key_type();
         device.derive_key(source, target, &self.tweak.0)?;
-        let kind = device.public_key(target)?.key_type();
         let label = if self.label.is_empty() { format!("Key {}", target.value()) } else { self.label.clone() };
         device.label_key(target, kind, &label)?;
         let json = json!({ "id": target.value(), "label": label, "kind": kind.to_string() });

@@ -56,21 +56,27 @@ mod terminal;
 mod wallet;
 mod x509;
 
-use clap::error::ErrorKind as ClapErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind as ClapErrorKind};
 use clap::{CommandFactory as _, Parser as _};
 use cli::Cli;
 use exit::Exit;
+use ferrite_client::{Error, ErrorKind};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let error = without_secret(error);
+            let is_help = matches!(error.kind(), ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion);
+            if !is_help && std::env::args().any(|argument| argument == "--json") {
+                report::print_error(&usage(&error), true);
+                return Exit::Usage.into();
+            }
             if error.kind() == ClapErrorKind::MissingSubcommand {
                 let _ = family().print_help();
                 return Exit::Usage.into();
             }
-            let is_help = matches!(error.kind(), ClapErrorKind::DisplayHelp | ClapErrorKind::DisplayVersion);
             // Nobody is there to be told that the terminal is gone.
             let _ = error.print();
             return if is_help { Exit::Success } else { Exit::Usage }.into();
@@ -84,6 +90,30 @@ fn main() -> ExitCode {
             Exit::of(&error).into()
         }
     }
+}
+
+/// What was written where a source of a secret belongs may be the secret itself: it is not repeated.
+fn without_secret(mut error: clap::Error) -> clap::Error {
+    let is_source =
+        matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(name)) if name.contains("<SOURCE>"));
+    if is_source {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("...".into()));
+    }
+    error
+}
+
+/// What is wrong with the command line, as a failure like others.
+fn usage(error: &clap::Error) -> Error {
+    if matches!(
+        error.kind(),
+        ClapErrorKind::MissingSubcommand | ClapErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    ) {
+        return Error::new(ErrorKind::Usage, "read the command line", "a command is missing");
+    }
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let why = first.strip_prefix("error: ").unwrap_or(first).split_whitespace().collect::<Vec<_>>().join(" ");
+    Error::new(ErrorKind::Usage, "read the command line", why)
 }
 
 /// The family of commands that the command line names, without saying which of them.

@@ -1,4 +1,4 @@
-//! Objects that a user names by number or label.
+//! Objects that a user names by number or label, and kinds and schemes that have names.
 
 use ferrite_client::{Error, ErrorKind, Result};
 
@@ -24,4 +24,12 @@ pub(crate) fn named<O>(
         1 => Ok(objects.swap_remove(0)),
         _ => Err(Error::new(ErrorKind::Ambiguous, what, "several have this label").advise("Name one by its number.")),
     }
+}
+
+/// Reads a name from the command line; if there is no such, says which there are.
+pub(crate) fn parse<T: std::str::FromStr<Err = Error>>(text: &str) -> std::result::Result<T, String> {
+    text.parse().map_err(|error: Error| match error.advice() {
+        Some(advice) => format!("{}\n{advice}", error.why()),
+        None => error.why().to_owned(),
+    })
 }

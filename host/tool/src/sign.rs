@@ -1,12 +1,16 @@
 //! `sign` and `verify`.
 
-use crate::app::Global;
+use crate::app::{Device, Global};
 use crate::bytes::{self, Output};
 use crate::progress::during;
 use crate::report::Report;
+use crate::status::tolerate;
 use clap::{Args, ValueEnum};
+use ferrite_client::crypto::hash::Hash;
+use ferrite_client::proto::fid::KeyId;
+use ferrite_client::proto::pkcs15::KeyType as Described;
 use ferrite_client::public_key::raw_ecdsa;
-use ferrite_client::{PublicKey, Result, Scheme};
+use ferrite_client::{Error, ErrorKind, PublicKey, Result, Scheme};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -45,7 +49,7 @@ pub(crate) struct Verify {
 #[derive(Args)]
 struct SchemeArguments {
     /// Scheme: rsa-sha256, rsa-pss-sha256, ecdsa-sha256, eddsa and others [default: what fits the key]
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = crate::named::parse::<Scheme>)]
     algorithm: Option<Scheme>,
     /// The input is a digest already
     #[arg(long)]
@@ -76,8 +80,12 @@ impl Sign {
         let input = bytes::read(&self.file)?;
         let mut device = global.open()?;
         let id = global.find_key(&mut device, &self.key)?;
-        let public = device.public_key(id)?;
-        let scheme = self.scheme.of(&public)?;
+        // Some cards keep none of derived keys.
+        let public = tolerate(device.public_key(id))?;
+        let scheme = match &public {
+            Some(public) => self.scheme.of(public)?,
+            None => self.scheme.algorithm.map_or_else(|| as_described(&mut device, id), Ok)?,
+        };
         global.log_in(&mut device)?;
         let signature = during("Signing", || {
             if self.scheme.digest {
@@ -87,10 +95,34 @@ impl Sign {
             }
         })?;
         let signature = match (&public, self.ecdsa) {
-            (PublicKey::Ec { curve, .. }, Ecdsa::Raw) => raw_ecdsa(*curve, &signature)?,
+            (Some(PublicKey::Ec { curve, .. }), Ecdsa::Raw) => raw_ecdsa(*curve, &signature)?,
+            (None, Ecdsa::Raw) => {
+                let what = format!("write the signature of key {} as r and s", id.value());
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    what,
+                    "the device has no public half that tells its curve",
+                )
+                .advise("Take the other form: --ecdsa der"));
+            }
             _ => signature,
         };
         self.output.deliver("signature", &signature, json!({ "key": id.value(), "algorithm": scheme.to_string() }))
+    }
+}
+
+/// The scheme that fits what a key's description says of it.
+fn as_described(device: &mut Device, id: KeyId) -> Result<Scheme> {
+    let keys = device.objects()?.keys;
+    match keys.iter().find(|key| key.id == id).map(|key| (key.described, key.bits)) {
+        Some((Some(Described::Ec), bits)) => Ok(Scheme::Ecdsa(match bits {
+            ..=256 => Hash::Sha256,
+            257..=384 => Hash::Sha384,
+            _ => Hash::Sha512,
+        })),
+        Some((Some(Described::Rsa), _)) => Ok(Scheme::RsaPkcs1(Hash::Sha256)),
+        // This says that there is no such key, or none that signs.
+        _ => device.public_key(id).and_then(|public| Scheme::of(public.key_type())),
     }
 }
 

@@ -119,11 +119,11 @@ impl<T: Transport> Hsm<T> {
     /// [`Hsm::certificate_of_key`].
     pub fn public_key(&mut self, id: KeyId) -> Result<PublicKey> {
         let file = self.read_file(id.certificate()).map_err(|error| {
-            error.explain(
+            error.while_doing(format!("read the public half of key {}", id.value())).explain(
                 Status::NOT_FOUND,
                 ErrorKind::NotFound,
-                "there is no such key, or it has no public half",
-                "List the keys.",
+                "there is no such key, or the device has no public half of it",
+                "List the keys. Secret keys have none, and some cards keep none of derived keys.",
             )
         })?;
         PublicKey::from_any_certificate(&file)
