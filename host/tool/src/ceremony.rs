@@ -46,7 +46,7 @@ pub(crate) struct Rehearse {
     #[arg(long)]
     on_screen: bool,
     /// Kind of the key that is made
-    #[arg(long, default_value = "p256")]
+    #[arg(long, default_value = "p256", value_parser = crate::named::parse::<KeyType>)]
     kind: KeyType,
 }
 

@@ -70,7 +70,7 @@ pub(crate) struct Request {
     #[command(flatten)]
     subject: Subject,
     /// Scheme of the signature [default: what fits the key]
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = crate::named::parse::<Scheme>)]
     algorithm: Option<Scheme>,
     #[command(flatten)]
     output: Output,
@@ -99,7 +99,7 @@ pub(crate) struct Issue {
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
     /// Scheme of the signature [default: what fits the key]
-    #[arg(short, long)]
+    #[arg(short, long, value_parser = crate::named::parse::<Scheme>)]
     algorithm: Option<Scheme>,
     #[command(flatten)]
     output: Output,

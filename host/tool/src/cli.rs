@@ -148,3 +148,35 @@ impl Cli {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    /// Names of the commands that do something, as they are typed.
+    fn names(command: &clap::Command, before: &str, found: &mut Vec<String>) {
+        for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+            let name = format!("{before}{}", command.get_name());
+            match command.has_subcommands() {
+                true => names(command, &format!("{name} "), found),
+                false => found.push(name),
+            }
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound_and_the_json_of_every_command_is_documented() {
+        let mut command = Cli::command();
+        command.clone().debug_assert();
+        command.build();
+        let page = include_str!("../../../docs/src/tool-json.md");
+        let documented: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next()).collect();
+        let mut commands = Vec::new();
+        names(&command, "", &mut commands);
+        assert!(commands.len() > 60, "{commands:?}");
+        for name in commands {
+            assert!(documented.iter().any(|row| row.contains(&format!("`{name}`"))), "{name} is not documented");
+        }
+    }
+}

@@ -32,9 +32,10 @@ impl Command {
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
         match self {
             Self::Get => match global.open_and_log_in()?.clock()? {
-                None => {
-                    Ok(Report::line(json!({ "unix": null }), "Nobody has set the clock since the device has power."))
-                }
+                None => Ok(Report::line(
+                    json!({ "unix": null, "utc": null }),
+                    "Nobody has set the clock since the device has power.",
+                )),
                 Some(moment) => Ok(Report::line(json!({ "unix": moment.0, "utc": text(moment) }), text(moment))),
             },
             Self::Set(set) => {

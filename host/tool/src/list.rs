@@ -28,7 +28,13 @@ impl Arguments {
         })?;
         let rows: Vec<_> = found
             .iter()
-            .map(|found| vec![found.token.serial.clone(), found.token.label.clone(), found.place.to_string()])
+            .map(|found| {
+                vec![
+                    if found.token.serial.is_empty() { "(blank)".into() } else { found.token.serial.clone() },
+                    found.token.label.clone(),
+                    found.place.to_string(),
+                ]
+            })
             .collect();
         let objects: Vec<_> = found
             .iter()
