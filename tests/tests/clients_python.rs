@@ -66,3 +66,11 @@ fn restart() -> Result<()> {
     bench.cut_power()?;
     bench.python("test_restart.py", &["after"])
 }
+
+#[test]
+fn extras_secure_lock_and_rescue() -> Result<()> {
+    let mut bench = Bench::blank()?;
+    bench.python("test_extras.py", &["before"])?;
+    bench.cut_power()?;
+    bench.python("test_extras.py", &["after"])
+}
