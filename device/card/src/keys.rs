@@ -125,7 +125,18 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
     ) -> Result<(), Status> {
         self.demand_curves(key.curves())?;
         self.write_request(key, request, response)?;
-        let RequestDescription { id, origin, attributes, .. } = *request;
+        self.commit_new_key(key, request, response.data())
+    }
+
+    /// Stores key, description and request at once. What it needs of the stack is not there while the key signs.
+    #[inline(never)]
+    fn commit_new_key(
+        &mut self,
+        key: &Key,
+        described_by: &RequestDescription<'_>,
+        request: &[u8],
+    ) -> Result<(), Status> {
+        let RequestDescription { id, origin, attributes, .. } = *described_by;
         let meta = KeyMeta::build(key, origin, &attributes)?;
         let mut stored = Zeroizing::new([0; Key::MAX_STORED]);
         let stored_len = key.store(&mut stored)?;
@@ -141,7 +152,7 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
             content: stored.get(..stored_len).unwrap_or_default(),
             counter: attributes.counter,
         };
-        let changes = [secret, public(id.description(), described), public(id.certificate(), response.data())];
+        let changes = [secret, public(id.description(), described), public(id.certificate(), request)];
         let rng = self.random.generator(&mut self.platform).map_err(error::entropy)?;
         self.storage.open()?.commit(&changes, rng).map_err(error::storage)
     }
