@@ -16,7 +16,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`transport`] | ways to a device: PC/SC, the socket of a virtual device |
+//! | [`transport`] | ways to a device: PC/SC, USB without any service, the socket of a virtual device |
 //! | [`discovery`] | finding the device that is meant |
 //! | [`hsm`] | [`Hsm`]: one method for each thing a device can be asked |
 //! | [`key_type`], [`public_key`] | kinds of keys and their names; public keys, PEM, signatures of certificates |

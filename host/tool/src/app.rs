@@ -21,8 +21,8 @@ pub(crate) const DECLINED: &str = "you said no";
 #[derive(Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// The device: its serial number, its reader's name or a part of it, or the path of a virtual device's socket [default: the
-    /// variable PICO_HSM_DEVICE, else the only one there is]
+    /// The device: its serial number, its reader's name or a part of it, or the path of a USB device or of a
+    /// virtual device's socket [default: the variable PICO_HSM_DEVICE, else the only one there is]
     #[arg(long, global = true, env = "PICO_HSM_DEVICE", hide_env = true, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
     /// Print one JSON object instead of text

@@ -29,21 +29,28 @@ impl Arguments {
         let rows: Vec<_> = found
             .iter()
             .map(|found| {
-                vec![
-                    if found.token.serial.is_empty() { "(blank)".into() } else { found.token.serial.clone() },
-                    found.token.label.clone(),
-                    found.place.to_string(),
-                ]
+                // One that is not initialised has no serial number but that of USB.
+                let serial = match &found.place {
+                    _ if !found.token.serial.is_empty() => found.token.serial.clone(),
+                    Place::Usb(usb) => usb.serial.clone(),
+                    Place::Reader(_) | Place::Socket(_) => "(blank)".into(),
+                };
+                vec![serial, found.token.label.clone(), found.place.to_string()]
             })
             .collect();
         let objects: Vec<_> = found
             .iter()
             .map(|found| {
-                let (reader, socket) = match &found.place {
-                    Place::Reader(name) => (Some(name), None),
-                    Place::Socket(path) => (None, Some(path)),
+                let (kind, place) = match &found.place {
+                    Place::Reader(_) => ("reader", found.place.to_string()),
+                    Place::Usb(_) => ("usb", found.place.to_string()),
+                    Place::Socket(_) => ("socket", found.place.to_string()),
                 };
-                json!({ "serial": found.token.serial, "label": found.token.label, "reader": reader, "socket": socket })
+                let mut object = json!({
+                    "serial": found.token.serial, "label": found.token.label, "reader": null, "usb": null, "socket": null,
+                });
+                object[kind] = place.into();
+                object
             })
             .collect();
         let empty = "No device is there. `pico-hsm-tool doctor` finds out why.";

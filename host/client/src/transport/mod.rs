@@ -1,12 +1,18 @@
 //! Ways to a device: they carry APDUs and know nothing of what is in them.
 
+#[cfg(feature = "usb")]
+mod ccid;
 #[cfg(feature = "pcsc")]
 mod pcsc;
 mod socket;
+#[cfg(feature = "usb")]
+mod usb;
 
 #[cfg(feature = "pcsc")]
 pub use self::pcsc::{Pcsc, Reader, readers};
 pub use socket::Socket;
+#[cfg(feature = "usb")]
+pub use usb::{UDEV_RULE, UDEV_RULE_PATH, Usb, UsbDevice, is_vendor_interface_name, usb_devices};
 
 use crate::error::{Error, ErrorKind, Result};
 use ferrite_proto::apdu::GET_RESPONSE;
