@@ -5,10 +5,19 @@ mod machine;
 use crate::app::Global;
 use crate::report::Report;
 use clap::Args;
+use ferrite_client::transport::UDEV_RULE;
 use ferrite_client::{Error, ErrorKind, Result};
 use machine::{Machine, UsbDevice};
 use serde_json::json;
 use std::fmt::Write as _;
+use std::thread;
+use std::time::Duration;
+
+/// How often, and how long after each other, it is looked whether the service shows a device after it was mended.
+const LOOKS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(500);
+/// How often what was mended may bring up something else to mend.
+const ROUNDS: usize = 4;
 
 /// Find out why a device is not found
 #[derive(Args)]
@@ -31,6 +40,10 @@ pub(crate) struct Finding {
     remedy: Option<Remedy>,
 }
 
+/// Names of checks that others depend on.
+const READER: &str = "reader";
+const DIRECT: &str = "direct USB";
+
 /// What a check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -51,6 +64,8 @@ pub(crate) enum Remedy {
     AddToDriver(UsbDevice),
     /// Let everybody on this machine talk to it.
     Permit,
+    /// Let users of this machine talk to the device directly.
+    Admit,
 }
 
 impl Finding {
@@ -78,28 +93,25 @@ impl Arguments {
         let machine = Machine::this();
         let mut findings = examine(&machine);
         if self.fix {
-            let mut has_mended = false;
-            for remedy in findings.iter().filter_map(|finding| finding.remedy.as_ref()) {
-                let plan = machine.plan(remedy);
-                global.confirm("mend it", &format!("This will be done: {plan}"))?;
-                machine.mend(remedy)?;
-                has_mended = true;
-            }
-            if has_mended {
-                findings = examine(&machine);
-            }
+            findings = mend(&machine, global, findings)?;
         }
         let is_well = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
         let text = describe(&findings);
         if !is_well && !global.json {
-            let why = "something is amiss";
             let advice = if findings.iter().any(|finding| finding.remedy.is_some()) && !self.fix {
                 "\n`pico-hsm-tool doctor --fix` mends what it can."
             } else {
                 ""
             };
-            return Err(Error::new(ErrorKind::NoDevice, "find a device", why)
-                .advise(format!("{text}{advice}").trim_end().to_owned()));
+            let is_reached = findings.iter().any(|finding| finding.check == DIRECT && finding.verdict == Verdict::Good);
+            let (what, why) = if is_reached {
+                ("find the device for every program", "this program reaches it directly, and others need what is bad")
+            } else {
+                ("find a device", "something is amiss")
+            };
+            return Err(
+                Error::new(ErrorKind::NoDevice, what, why).advise(format!("{text}{advice}").trim_end().to_owned())
+            );
         }
         let objects: Vec<_> = findings
             .iter()
@@ -117,6 +129,35 @@ impl Arguments {
             .collect();
         Ok(Report::new(json!({ "well": is_well, "checks": objects }), text))
     }
+}
+
+/// Mends what can be mended, each thing once, and looks again.
+fn mend(machine: &Machine, global: &Global, mut findings: Vec<Finding>) -> Result<Vec<Finding>> {
+    let mut done: Vec<Remedy> = Vec::new();
+    for _ in 0..ROUNDS {
+        let before = done.len();
+        for remedy in findings.iter().filter_map(|finding| finding.remedy.as_ref()) {
+            if !done.contains(remedy) {
+                global.confirm("mend it", &format!("This will be done: {}", machine.plan(remedy)))?;
+                machine.mend(remedy)?;
+                done.push(remedy.clone());
+            }
+        }
+        if done.len() == before {
+            break;
+        }
+        // A service that has just started needs a moment to find its readers.
+        let looks = if machine.usb_devices().is_empty() { 1 } else { LOOKS };
+        for _ in 0..looks {
+            findings = examine(machine);
+            let has_more = findings.iter().filter_map(|finding| finding.remedy.as_ref()).any(|it| !done.contains(it));
+            if has_more || findings.iter().all(|finding| finding.verdict != Verdict::Bad) {
+                break;
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+    Ok(findings)
 }
 
 fn describe(findings: &[Finding]) -> String {
@@ -140,7 +181,9 @@ fn examine(machine: &Machine) -> Vec<Finding> {
     let usb = machine.usb_devices();
     let mut findings = vec![service_installed(machine), usb_found(&usb)];
     findings.extend(usb.iter().map(|device| driver_knows(machine, device)));
-    findings.extend(service_answers(machine));
+    findings.extend(service_answers(machine, usb.is_empty() || usb.iter().any(|device| device.has_reader)));
+    let is_shown = findings.iter().any(|finding| finding.check == READER && finding.verdict == Verdict::Good);
+    findings.extend(reached_directly(machine.direct(), is_shown));
     findings
 }
 
@@ -165,8 +208,29 @@ fn usb_found(devices: &[UsbDevice]) -> Finding {
     }
 }
 
+/// Whether devices can be reached without the service: with it that matters less.
+fn reached_directly(devices: Vec<(String, Result<()>)>, is_shown: bool) -> Vec<Finding> {
+    let finding = |(name, result): (String, Result<()>)| match result {
+        Ok(()) => Finding::new(DIRECT, Verdict::Good, format!("{name}, answers")),
+        Err(error) => {
+            let verdict = if is_shown { Verdict::Open } else { Verdict::Bad };
+            let finding = Finding::new(DIRECT, verdict, format!("{name}: {}", error.why()));
+            match error.advice() {
+                _ if is_shown => finding,
+                Some(advice) if advice.contains(UDEV_RULE) => finding.advise(advice).remedy(Remedy::Admit),
+                advice => finding.advise(advice.unwrap_or_default()),
+            }
+        }
+    };
+    devices.into_iter().map(finding).collect()
+}
+
 fn driver_knows(machine: &Machine, device: &UsbDevice) -> Finding {
     const CHECK: &str = "CCID driver";
+    if !device.has_reader {
+        return Finding::new(CHECK, Verdict::Open, format!("not for {device}, whose reader is switched off"))
+            .advise("pico-hsm-tool config set --interfaces ccid,vendor switches it on.");
+    }
     match machine.driver_list() {
         None => Finding::new(CHECK, Verdict::Bad, "the driver for USB smart-card readers is not installed")
             .advise("Install it: apt-get install libccid")
@@ -183,8 +247,10 @@ fn driver_knows(machine: &Machine, device: &UsbDevice) -> Finding {
     }
 }
 
-fn service_answers(machine: &Machine) -> Vec<Finding> {
+/// What the service says. `expected`: it ought to show a device.
+fn service_answers(machine: &Machine, expected: bool) -> Vec<Finding> {
     const CHECK: &str = "connection";
+    let missing = if expected { Verdict::Bad } else { Verdict::Open };
     if machine.program("pcscd").is_none() {
         return vec![Finding::new(CHECK, Verdict::Open, "not tried without the service")];
     }
@@ -192,7 +258,7 @@ fn service_answers(machine: &Machine) -> Vec<Finding> {
         Ok(readers) if readers.is_empty() => {
             vec![
                 Finding::new(CHECK, Verdict::Good, "the service answers"),
-                Finding::new("readers", Verdict::Bad, "the service knows no reader")
+                Finding::new("readers", missing, "the service knows no reader")
                     .advise("Plug the device in, or start a virtual one: ferrite-sim"),
             ]
         }
@@ -201,11 +267,11 @@ fn service_answers(machine: &Machine) -> Vec<Finding> {
             findings.extend(readers.iter().map(|(name, has_hsm)| {
                 let (verdict, detail) =
                     if *has_hsm { (Verdict::Good, "an HSM is in it") } else { (Verdict::Open, "no HSM is in it") };
-                Finding::new("reader", verdict, format!("{name}: {detail}"))
+                Finding::new(READER, verdict, format!("{name}: {detail}"))
             }));
             if !readers.iter().any(|(_, has_hsm)| *has_hsm) {
                 findings.push(
-                    Finding::new("HSM", Verdict::Bad, "no reader has an HSM in it")
+                    Finding::new("HSM", missing, "no reader has an HSM in it")
                         .advise("Plug the device in, or start a virtual one: ferrite-sim"),
                 );
             }

@@ -1,12 +1,14 @@
 //! The machine as the doctor sees it: files, USB devices, the smart-card service; and how it is mended.
 
 use super::Remedy;
+use ferrite_client::transport::{UDEV_RULE, UDEV_RULE_PATH, Usb, is_vendor_interface_name, usb_devices};
 use ferrite_client::{Error, ErrorKind, Result};
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus, Stdio};
 
 /// Where the driver's list of devices is.
 const DRIVER_LISTS: [&str; 3] = [
@@ -21,6 +23,9 @@ const MAKERS: [&str; 2] = ["Ferrite", "Pol Henarejos"];
 /// The identifiers they come with (specification part 4 §4.1).
 const IDENTIFIERS: [(u16, u16); 3] = [(0x2E8A, 0x10FD), (0xFEFF, 0xFCFD), (0x20A0, 0x42B1)];
 
+/// bInterfaceClass of readers.
+const SMART_CARD: u16 = 0x0B;
+
 /// A machine, by the root of its files.
 pub(super) struct Machine {
     root: PathBuf,
@@ -32,6 +37,8 @@ pub(crate) struct UsbDevice {
     pub(super) vendor: u16,
     pub(super) product: u16,
     pub(super) name: String,
+    /// Whether it has the interface of a reader: its owner can switch that off.
+    pub(super) has_reader: bool,
 }
 
 impl fmt::Display for UsbDevice {
@@ -70,23 +77,35 @@ impl Machine {
         PROGRAMS.iter().map(|dir| self.root.join(dir).join(name)).find(|path| path.is_file())
     }
 
-    /// The HSMs on USB, as the kernel knows them.
+    /// The HSMs on USB, as the kernel knows them: by their maker, their identifiers, or their vendor interface.
     pub(super) fn usb_devices(&self) -> Vec<UsbDevice> {
-        let entries = fs::read_dir(self.root.join("sys/bus/usb/devices")).into_iter().flatten().flatten();
-        let read = |dir: &Path, name: &str| fs::read_to_string(dir.join(name)).map(|text| text.trim().to_owned()).ok();
-        let number = |dir: &Path, name: &str| read(dir, name).and_then(|text| u16::from_str_radix(&text, 16).ok());
-        let mut devices: Vec<_> = entries
-            .filter_map(|entry| {
-                let dir = entry.path();
+        let mut devices: Vec<_> = entries(&self.root.join("sys/bus/usb/devices"))
+            .filter_map(|dir| {
                 let (vendor, product) = (number(&dir, "idVendor")?, number(&dir, "idProduct")?);
                 let maker = read(&dir, "manufacturer").unwrap_or_default();
-                let is_ours = MAKERS.contains(&maker.as_str()) || IDENTIFIERS.contains(&(vendor, product));
                 let name = read(&dir, "product").unwrap_or_else(|| "HSM".into());
-                is_ours.then_some(UsbDevice { vendor, product, name })
+                let is_ours = MAKERS.contains(&maker.as_str())
+                    || IDENTIFIERS.contains(&(vendor, product))
+                    || entries(&dir).any(|interface| is_vendor_interface(&interface, &name));
+                let mut classes =
+                    entries(&dir).filter_map(|interface| number(&interface, "bInterfaceClass")).peekable();
+                let has_reader = classes.peek().is_none() || classes.any(|class| class == SMART_CARD);
+                is_ours.then_some(UsbDevice { vendor, product, name, has_reader })
             })
             .collect();
         devices.sort_by_key(|device| (device.vendor, device.product));
         devices
+    }
+
+    /// The devices whose vendor interface can be seen, in words, and whether this user can talk to each.
+    pub(super) fn direct(&self) -> Vec<(String, Result<()>)> {
+        usb_devices()
+            .into_iter()
+            .map(|device| {
+                let name = format!("{}, serial number {}, at {}", device.product, device.serial, device.location);
+                (name, Usb::connect(&device.location).map(drop))
+            })
+            .collect()
     }
 
     /// The driver's list, if the driver is there.
@@ -117,7 +136,7 @@ impl Machine {
 
     /// What mending would do, in words.
     pub(super) fn plan(&self, remedy: &Remedy) -> String {
-        match remedy {
+        let plan = match remedy {
             Remedy::Install => "apt-get install pcscd libccid".into(),
             Remedy::Start => "systemctl enable --now pcscd.socket".into(),
             Remedy::AddToDriver(device) => {
@@ -125,7 +144,9 @@ impl Machine {
                 format!("{device} is added to {}, a copy of which is kept, and pcscd is started anew", path.display())
             }
             Remedy::Permit => format!("a rule that lets every local user talk to pcscd, in /{POLKIT_RULE}"),
-        }
+            Remedy::Admit => format!("a rule that lets the group plugdev use the device, in {UDEV_RULE_PATH}"),
+        };
+        if needs_sudo() { format!("{plan} (with sudo)") } else { plan }
     }
 
     /// Mends it.
@@ -141,6 +162,12 @@ impl Machine {
                 run("systemctl", &["try-restart", "pcscd.service"])
             }
             Remedy::Permit => write(&self.root.join(POLKIT_RULE), POLKIT_TEXT),
+            Remedy::Admit => {
+                write(Path::new(UDEV_RULE_PATH), &format!("# Written by pico-hsm-tool doctor --fix.\n{UDEV_RULE}\n"))?;
+                run("udevadm", &["control", "--reload"])?;
+                run("udevadm", &["trigger", "--action=add", "--subsystem-match=usb"])?;
+                run("udevadm", &["settle"])
+            }
         }
     }
 
@@ -206,22 +233,74 @@ polkit.addRule(function(action, subject) {
 });
 "#;
 
+/// What lies in a directory; nothing if there is none.
+fn entries(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// An attribute of sysfs.
+fn read(dir: &Path, name: &str) -> Option<String> {
+    fs::read_to_string(dir.join(name)).map(|text| text.trim().to_owned()).ok()
+}
+
+fn number(dir: &Path, name: &str) -> Option<u16> {
+    read(dir, name).and_then(|text| u16::from_str_radix(&text, 16).ok())
+}
+
+/// Whether a directory is that of the vendor interface of a product.
+fn is_vendor_interface(dir: &Path, product: &str) -> bool {
+    let class = ["bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol"].map(|name| number(dir, name));
+    class == [Some(0xFF), Some(0), Some(0)]
+        && read(dir, "interface").is_some_and(|name| is_vendor_interface_name(&name, product))
+}
+
+/// Whether what only root may goes through sudo.
+fn needs_sudo() -> bool {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0);
+    !is_root && Machine::this().program("sudo").is_some()
+}
+
 fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::PermissionDenied => "Only root may: run it again with sudo.",
-            _ => "Look whether the disk is full or cannot be written.",
-        };
-        Error::new(ErrorKind::Io, format!("write {}", path.display()), error.to_string()).advise(advice)
-    })
+    match fs::write(path, text) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && needs_sudo() => {
+            let mut command = Command::new("sudo");
+            command.args(["cp", "/dev/stdin"]).arg(path);
+            execute(command, text)
+        }
+        result => result.map_err(|error| {
+            let advice = match error.kind() {
+                io::ErrorKind::PermissionDenied => "Only root may: run it again with sudo.",
+                _ => "Look whether the disk is full or cannot be written.",
+            };
+            Error::new(ErrorKind::Io, format!("write {}", path.display()), error.to_string()).advise(advice)
+        }),
+    }
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    let what = format!("run {program} {}", arguments.join(" "));
+    let mut command = Command::new(if needs_sudo() { "sudo" } else { program });
+    if needs_sudo() {
+        command.arg(program);
+    }
+    command.args(arguments);
+    execute(command, "")
+}
+
+/// Runs a program to its end. What it says belongs to standard error: on standard output is the report.
+fn execute(mut command: Command, input: &str) -> Result<()> {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let what = format!("run {}", words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "));
     let failed = |why: String| {
         Error::new(ErrorKind::Io, what.clone(), why)
             .advise("It may need root: run it again with sudo, or do it by hand.")
     };
-    let status = Command::new(program).args(arguments).status().map_err(|error| failed(error.to_string()))?;
+    let mut finish = || -> io::Result<ExitStatus> {
+        let mut child = command.stdin(Stdio::piped()).stdout(io::stderr()).spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            stdin.write_all(input.as_bytes())?;
+        }
+        child.wait()
+    };
+    let status = finish().map_err(|error| failed(error.to_string()))?;
     if status.success() { Ok(()) } else { Err(failed(format!("it ended with {status}"))) }
 }

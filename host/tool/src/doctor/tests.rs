@@ -59,7 +59,7 @@ fn a_device_that_the_driver_does_not_list_is_found_and_added() {
     root.device("1-1", "2e8a", "10fd", "Ferrite");
     root.device("1-2", "1234", "0001", "Somebody");
     let machine = Machine::at(&root.0);
-    let ours = UsbDevice { vendor: 0x2E8A, product: 0x10FD, name: "HSM".into() };
+    let ours = UsbDevice { vendor: 0x2E8A, product: 0x10FD, name: "HSM".into(), has_reader: true };
     assert_eq!(machine.usb_devices(), std::slice::from_ref(&ours));
     let finding = driver_knows(&machine, &ours);
     assert_eq!((finding.verdict, finding.remedy), (Verdict::Bad, Some(Remedy::AddToDriver(ours.clone()))));
@@ -80,4 +80,34 @@ fn a_device_of_another_maker_counts_by_its_identifiers() {
     assert_eq!(Machine::at(&root.0).usb_devices().len(), 1);
     let finding = driver_knows(&Machine::at(&root.0), &Machine::at(&root.0).usb_devices()[0]);
     assert_eq!((finding.verdict, finding.remedy), (Verdict::Bad, Some(Remedy::Install)));
+}
+
+#[test]
+fn a_device_of_any_name_counts_by_its_vendor_interface_and_needs_no_driver_without_a_reader() {
+    let root = Root::new("interfaces");
+    root.device("1-1", "1234", "0001", "Somebody");
+    for (at, class, name) in [("1-1:1.0", "03", "HSM keys"), ("1-1:1.1", "ff", "HSM WebCCID Interface")] {
+        for (file, text) in [("bInterfaceClass", class), ("bInterfaceSubClass", "00"), ("bInterfaceProtocol", "00")] {
+            root.file(&format!("sys/bus/usb/devices/1-1/{at}/{file}"), &format!("{text}\n"));
+        }
+        root.file(&format!("sys/bus/usb/devices/1-1/{at}/interface"), &format!("{name}\n"));
+    }
+    let machine = Machine::at(&root.0);
+    let devices = machine.usb_devices();
+    assert_eq!(devices.iter().map(|device| device.has_reader).collect::<Vec<_>>(), [false]);
+    assert_eq!(driver_knows(&machine, &devices[0]).verdict, Verdict::Open);
+    root.file("sys/bus/usb/devices/1-1/1-1:1.1/interface", "Something else\n");
+    assert!(machine.usb_devices().is_empty());
+}
+
+#[test]
+fn what_keeps_a_user_from_the_device_is_bad_only_if_no_reader_shows_it() {
+    let forbidden = || {
+        let error = Error::new(ErrorKind::NoDevice, "open it", "this user may not").advise(UDEV_RULE);
+        vec![("HSM".to_owned(), Err(error))]
+    };
+    let [alone, shown] = [false, true].map(|is_shown| reached_directly(forbidden(), is_shown).remove(0));
+    assert_eq!((alone.verdict, alone.remedy), (Verdict::Bad, Some(Remedy::Admit)));
+    assert_eq!((shown.verdict, shown.remedy), (Verdict::Open, None));
+    assert_eq!(reached_directly(vec![("HSM".to_owned(), Ok(()))], false)[0].verdict, Verdict::Good);
 }
