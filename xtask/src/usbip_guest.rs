@@ -1,20 +1,29 @@
-//! The virtual HSM plugged into a Debian guest over USB/IP: its kernel, usbip, pcscd, libccid and OpenSC use it.
+//! The virtual HSM plugged into a Debian guest over USB/IP: its kernel, usbip, pcscd, libccid, OpenSC and `pico-hsm-tool` use
+//! it.
 
 use crate::install::{self, Consent, USB_GUEST};
 use crate::run::{cargo, green, root, run};
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// What the guest has beside the essential packages.
-const PACKAGES: &str = "linux-image-amd64,usbip,pcscd,libccid,opensc,opensc-pkcs11,openssl,kmod,udev,iproute2";
+const PACKAGES: &str = "linux-image-amd64,systemd-sysv,dbus,sudo,usbip,pcscd,libccid,opensc,opensc-pkcs11,openssl,\
+                        kmod,udev,iproute2";
 const SUITE: &str = "bookworm";
 const MIRROR: &str = "deb http://deb.debian.org/debian bookworm main";
 /// Seconds for all of it, on a slow machine that emulates the processor.
-const LIMIT: &str = "900";
+const LIMIT: &str = "1800";
+/// The service as which systemd runs the script: all it says goes to the console.
+const UNIT: &str = "[Unit]\nAfter=dbus.service systemd-udevd.service\n\
+                    [Service]\nType=oneshot\nExecStart=/guest.sh\nTimeoutStartSec=infinity\n\
+                    StandardOutput=tty\nStandardError=tty\nTTYPath=/dev/ttyS0\n";
+/// What the script says to have the device without power for a moment, as boards need to take on a new configuration.
+const POWER_CYCLE: &str = "power-cycle";
 
 /// A process that ends with this.
 struct Running(Child);
@@ -31,24 +40,27 @@ impl Drop for Running {
 pub(crate) fn check(consent: Consent) -> Result<()> {
     ensure!(install::is_root(), "making the guest's file system needs root");
     install::ensure(&USB_GUEST, consent)?;
-    run(cargo().args(["build", "--quiet", "--release", "-p", "ferrite-sim"]))?;
+    install::ensure(&install::LIBPCSC, consent)?;
+    run(cargo().args(["build", "--quiet", "--release", "-p", "ferrite-sim", "-p", "ferrite-tool"]))?;
     let dir = root().join("target/usbip-guest");
     fs::create_dir_all(&dir)?;
     let system = install_system(&dir)?;
     let image = make_image(&dir, &system)?;
-    let (_sim, port) = start_sim(&dir)?;
-    boot(&system, &image, &port)?;
+    boot(&dir, &system, &image)?;
     println!("{}", green("the guest is content"));
     Ok(())
 }
 
-/// The guest's files; installed once.
+/// The guest's files; installed once for each list of packages.
 fn install_system(dir: &Path) -> Result<PathBuf> {
-    let (system, partial) = (dir.join("root"), dir.join("root.partial"));
-    if !system.exists() {
+    let (system, partial, list) = (dir.join("root"), dir.join("root.partial"), dir.join("packages"));
+    // Without the note of an earlier installation there is none that counts.
+    if fs::read_to_string(&list).unwrap_or_default() != PACKAGES {
         println!("installing the guest's system");
-        if partial.exists() {
-            fs::remove_dir_all(&partial)?;
+        for old in [&system, &partial] {
+            if old.exists() {
+                fs::remove_dir_all(old)?;
+            }
         }
         let include = format!("--include={PACKAGES}");
         run(Command::new("mmdebstrap")
@@ -56,35 +68,35 @@ fn install_system(dir: &Path) -> Result<PathBuf> {
             .arg(&partial)
             .arg(MIRROR))?;
         fs::rename(&partial, &system)?;
+        fs::write(&list, PACKAGES)?;
     }
     Ok(system)
 }
 
-/// A disk with these files and the script that the guest runs.
+/// A disk with these files, the tool, and the script that the guest runs.
 fn make_image(dir: &Path, system: &Path) -> Result<PathBuf> {
     let image = dir.join("disk.img");
-    let script = system.join("guest.sh");
-    fs::copy(root().join("tests/guest/guest.sh"), &script)?;
-    run(Command::new("chmod").arg("755").arg(&script))?;
-    fs::File::create(&image)?.set_len(1200 << 20)?;
+    for (from, to) in [("tests/guest/guest.sh", "guest.sh"), ("target/release/pico-hsm-tool", "usr/bin/pico-hsm-tool")]
+    {
+        fs::copy(root().join(from), system.join(to))?;
+        fs::set_permissions(system.join(to), fs::Permissions::from_mode(0o755))?;
+    }
+    fs::write(system.join("etc/systemd/system/guest.service"), UNIT)?;
+    fs::File::create(&image)?.set_len(1600 << 20)?;
     run(Command::new("mke2fs").args(["-q", "-t", "ext4", "-d"]).arg(system).arg(&image))?;
     Ok(image)
 }
 
-/// The virtual HSM, blank, and the port at which it serves USB/IP.
-fn start_sim(dir: &Path) -> Result<(Running, String)> {
-    let state = dir.join("state");
-    if state.exists() {
-        fs::remove_dir_all(&state)?;
-    }
+/// The virtual HSM with this memory, and the port at which it serves USB/IP: 0 is any.
+fn start_sim(state: &Path, port: u16) -> Result<(Running, u16)> {
     let mut command = Command::new(root().join("target/release/ferrite-sim"));
-    command.args(["--no-vpcd", "--usbip", "127.0.0.1:0", "--state"]).arg(&state);
+    command.args(["--no-vpcd", "--usbip", &format!("127.0.0.1:{port}"), "--state"]).arg(state);
     let mut sim = Running(command.stdout(Stdio::piped()).spawn().context("the simulator does not start")?);
     let output = sim.0.stdout.as_mut().context("no standard output")?;
     for line in BufReader::new(output).lines() {
         if let Some(address) = line?.strip_prefix("usbip ") {
             let (_, port) = address.rsplit_once(':').context("an address without a port")?;
-            return Ok((sim, port.to_owned()));
+            return Ok((sim, port.parse().context("a port that is no number")?));
         }
     }
     bail!("the simulator does not say where it serves USB/IP");
@@ -102,10 +114,19 @@ fn boot_file(system: &Path, start: &str) -> Result<PathBuf> {
 }
 
 /// Runs the guest to its end. The whole of its console is shown if it is not content.
-fn boot(system: &Path, image: &Path, port: &str) -> Result<()> {
+fn boot(dir: &Path, system: &Path, image: &Path) -> Result<()> {
+    let state = &dir.join("state");
+    if state.exists() {
+        fs::remove_dir_all(state)?;
+    }
+    let (sim, port) = start_sim(state, 0)?;
+    let mut sim = Some(sim);
     let mut drive = OsStr::new("if=virtio,format=raw,snapshot=on,file=").to_owned();
     drive.push(image);
-    let kernel = format!("root=/dev/vda rw init=/guest.sh console=ttyS0 quiet usbip_port={port}");
+    let kernel = format!(
+        "root=/dev/vda rw console=ttyS0 quiet systemd.show_status=false systemd.mask=serial-getty@ttyS0.service \
+         systemd.wants=guest.service usbip_port={port}"
+    );
     let mut qemu = Command::new("timeout");
     qemu.args([
         LIMIT,
@@ -128,16 +149,24 @@ fn boot(system: &Path, image: &Path, port: &str) -> Result<()> {
     .stdin(Stdio::null())
     .stdout(Stdio::piped());
     let mut qemu = Running(qemu.spawn().context("qemu does not start")?);
-    let mut console = Vec::new();
+    let mut console = fs::File::create(dir.join("console.log"))?;
     let mut is_content = false;
     for line in BufReader::new(qemu.0.stdout.as_mut().context("no standard output")?).split(b'\n') {
         let line = String::from_utf8_lossy(&line?).trim_end().to_owned();
-        if let Some(report) = line.strip_prefix("guest: ") {
-            println!("{report}");
-            is_content = report == "ok";
+        match line.strip_prefix("guest: ") {
+            Some(POWER_CYCLE) => {
+                // The one before must be gone, and its lock with it, when the next one starts.
+                drop(sim.take());
+                sim = Some(start_sim(state, port)?.0);
+            }
+            Some(report) => {
+                println!("{report}");
+                is_content = report == "ok";
+            }
+            None => {}
         }
-        console.push(line);
+        writeln!(console, "{line}")?;
     }
-    ensure!(is_content, "the guest is not content; its console:\n{}", console.join("\n"));
+    ensure!(is_content, "the guest is not content; its console:\n{}", fs::read_to_string(dir.join("console.log"))?);
     Ok(())
 }
