@@ -143,13 +143,20 @@ impl Set {
             global.confirm(
                 "change the USB identifiers",
                 "After the next start programs know the device by the new identifiers only. If the driver's list lacks them,\n\
-                 it is not found: pico-hsm-tool doctor --fix adds them.",
+                 OpenSC does not find it: pico-hsm-tool doctor --fix adds them. This tool finds it by direct USB.",
             )?;
         }
         if self.interfaces.is_some_and(|interfaces| !interfaces.ccid()) {
             global.confirm(
                 "switch the reader off",
-                "After the next start the device is no smart-card reader: OpenSC, and this tool through pcscd, do not find it.",
+                "After the next start the device is no smart-card reader: OpenSC does not find it. This tool does, by direct USB.",
+            )?;
+        }
+        if self.interfaces.is_some_and(|interfaces| !interfaces.vendor()) {
+            global.confirm(
+                "switch the vendor interface off",
+                "After the next start the device is reached through the driver for smart-card readers only. With USB identifiers\n\
+                 that are not in the driver's list it is not reached at all.",
             )?;
         }
         Ok(())

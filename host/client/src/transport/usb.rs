@@ -3,7 +3,8 @@
 use super::ccid::{Ccid, Fault, Pipes};
 use super::{Transmit, Transport, is_hsm};
 use crate::error::{Error, ErrorKind, Result};
-use nusb::transfer::{Buffer, Bulk, Completion, ControlOut, ControlType, In, Out, Recipient, TransferError};
+use nusb::descriptors::TransferType;
+use nusb::transfer::{Buffer, Bulk, Completion, ControlOut, ControlType, Direction, In, Out, Recipient, TransferError};
 use nusb::{DeviceInfo, Endpoint, Interface, InterfaceInfo, MaybeFuture as _};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -160,14 +161,14 @@ struct Endpoints {
 impl Endpoints {
     fn open(info: &DeviceInfo, number: u8) -> std::result::Result<Self, nusb::Error> {
         let interface = info.open().wait()?.claim_interface(number).wait()?;
-        // The numbers of endpoints are the device's to choose. Without one of them, number 0 makes nusb say that it is missing.
-        let addresses = interface.descriptor().into_iter().flat_map(|descriptor| {
-            let addresses: Vec<u8> = descriptor.endpoints().map(|endpoint| endpoint.address()).collect();
-            addresses
-        });
-        let (ins, outs): (Vec<u8>, Vec<u8>) = addresses.partition(|address| address & 0x80 != 0);
-        let bulk_out = interface.endpoint(outs.first().copied().unwrap_or(0x00))?;
-        let bulk_in = interface.endpoint(ins.first().copied().unwrap_or(0x80))?;
+        // The numbers of endpoints are the device's to choose. Where one is missing, nusb says so of number 0.
+        let address = |direction: Direction| {
+            let descriptor = interface.descriptor()?;
+            let bulk = descriptor.endpoints().filter(|endpoint| endpoint.transfer_type() == TransferType::Bulk);
+            bulk.map(|endpoint| endpoint.address()).find(|address| address & 0x80 == direction as u8)
+        };
+        let bulk_out = interface.endpoint(address(Direction::Out).unwrap_or(Direction::Out as u8))?;
+        let bulk_in = interface.endpoint(address(Direction::In).unwrap_or(Direction::In as u8))?;
         Ok(Self { interface, bulk_out, bulk_in, early: VecDeque::new() })
     }
 
