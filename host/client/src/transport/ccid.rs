@@ -20,6 +20,11 @@ const PAUSE: Duration = Duration::from_millis(100);
 const ATTEMPTS: usize = 3;
 /// Answers to others that are let go before a device counts as one that talks nonsense.
 const STRAY_ANSWERS: usize = 64;
+/// The same for packets, when a conversation begins: the longest answer that a program left half-read has so many.
+const STRAY_PACKETS: usize = 1100;
+/// bMessageType of answers with data, and of those without.
+const DATA_BLOCK: u8 = 0x80;
+const SLOT_STATUS: u8 = 0x81;
 
 /// bMessageType of the messages that are sent, and of the answer that each has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,8 +37,6 @@ enum Request {
 
 impl Request {
     const fn types(self) -> (u8, u8) {
-        const DATA_BLOCK: u8 = 0x80;
-        const SLOT_STATUS: u8 = 0x81;
         match self {
             Self::PowerOn => (0x62, DATA_BLOCK),
             Self::PowerOff => (0x63, SLOT_STATUS),
@@ -170,6 +173,9 @@ impl<P: Pipes> Ccid<P> {
         let (kind, answer_kind) = request.types();
         self.seq = self.seq.wrapping_add(1);
         self.pipes.send(&message(kind, self.seq, data)?, silence)?;
+        if answer_kind == SLOT_STATUS {
+            return self.find_status(silence);
+        }
         let mut strays = 0;
         loop {
             let answer = self.read_answer(silence)?;
@@ -183,6 +189,20 @@ impl<P: Pipes> Ccid<P> {
                 return answer.into_data();
             }
         }
+    }
+
+    /// Waits for an answer that is a header alone. The messages that have such are sent to put an end to what was before, so
+    /// anything may be in front of it, also the middle of an answer.
+    fn find_status(&mut self, silence: Duration) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        for _ in 0..STRAY_PACKETS {
+            let packet = self.pipes.receive(self.pipes.packet(), silence)?;
+            if let [kind @ SLOT_STATUS, 0, 0, 0, 0, _slot, seq, status, error, _] = **packet
+                && seq == self.seq
+            {
+                return Answer { kind, seq, status, error, data: Zeroizing::default() }.into_data();
+            }
+        }
+        Err(Fault::Nonsense("it answers what nobody asked"))
     }
 
     /// Reads transfers until an answer is complete.

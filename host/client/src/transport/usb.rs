@@ -20,6 +20,8 @@ const MAX_STRING: usize = 31;
 const CONTROL_LIMIT: Duration = Duration::from_secs(1);
 /// How often it is looked whether the device wants to say something while it listens.
 const LOOK: Duration = Duration::from_millis(20);
+/// Longest answer, in bytes: header, 65536 of data, status word.
+const LONGEST: usize = 65548;
 /// How long a transfer that was taken back may take to come.
 const CANCEL_LIMIT: Duration = Duration::from_secs(1);
 
@@ -194,10 +196,13 @@ impl Pipes for Endpoints {
             }
             // A device that still has something to say does not listen.
             if let Some(early) = self.bulk_in.wait_next_complete(Duration::ZERO) {
+                // After a full packet comes more, up to the end of an answer that somebody left half-read.
+                let is_full = early.buffer.len() == self.packet();
+                let len = if is_full { LONGEST.next_multiple_of(self.packet()) } else { self.packet() };
                 let is_broken = early.status.is_err();
                 self.early.push_back(early);
                 if !is_broken {
-                    self.await_packet(self.packet());
+                    self.await_packet(len);
                 }
             }
             if Instant::now() >= end {

@@ -151,6 +151,16 @@ fn a_command_that_nobody_waits_for_is_aborted_before_the_device_is_used() {
 }
 
 #[test]
+fn an_answer_that_was_left_half_read_is_read_to_its_end() {
+    // From the middle of the longest response there is.
+    let rest: Vec<u8> = (0..65538_u32 - 54).map(|index| (index % 251) as u8).collect();
+    let (device, state) = Device::new(well(|message| vec![answer(message, 0x80, 0, 0, b"new")]));
+    state.borrow_mut().transfers.push_back(rest);
+    let (mut ccid, _) = Ccid::open(device).unwrap_or_else(|fault| panic!("{fault:?}"));
+    assert_eq!(ccid.transmit(&[0]).expect("a response").as_slice(), b"new");
+}
+
+#[test]
 fn a_message_that_was_broken_off_swallows_one_attempt_and_no_more() {
     let mut is_first = true;
     let mut well = well(|_| Vec::new());
