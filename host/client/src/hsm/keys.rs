@@ -41,7 +41,8 @@ pub struct NewKey {
     pub id: KeyId,
     /// Its public half; `None` for a secret key.
     pub public_key: Option<PublicKey>,
-    /// The certificate request that the device made, signed by the key and by the device; empty for a secret key.
+    /// The certificate request that the device answered with, signed by the key and by the device. Empty for a secret key:
+    /// there the device answers nothing, and [`Hsm::key_request`] reads the request that it keeps.
     pub request: Vec<u8>,
 }
 
@@ -138,8 +139,8 @@ impl<T: Transport> Hsm<T> {
         Ok(KeyAttributes { counter: found.counter, algorithms: found.algorithms, domain: found.domain })
     }
 
-    /// Derives a key: its scalar is that of the source plus a tweak (specification part 2 §3). Returns its request as the
-    /// device keeps it.
+    /// Derives a key: its scalar is that of the source plus a tweak (specification part 2 §3). The device answers nothing;
+    /// [`Hsm::key_request`] reads the request that it keeps.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Exists`], [`ErrorKind::Refused`].
