@@ -1,55 +1,31 @@
 //! RP2040.
 
-use super::{Facts, Rom};
+use super::{Facts, rom};
 use crate::entropy::Rosc;
 use crate::flash;
-use core::mem::transmute;
-use core::ptr;
 use embassy_rp::rom_data;
 use ferrite_card::PlatformKind;
 
 /// Which chip this is.
 pub(crate) const KIND: PlatformKind = PlatformKind::Rp2040;
 
-/// Words of the second stage of the boot loader, at the start of flash.
-const BOOT2_WORDS: usize = 64;
-const FLASH: *const u32 = 0x1000_0000 as *const u32;
+/// The second stage of the boot loader, at the start of flash: it sets the flash controller up for fast reading.
+pub(super) const XIP_SETUP: *const u32 = 0x1000_0000 as *const u32;
 /// Chip select of the flash: control of its pin.
-const SELECT: *mut u32 = 0x4001_800C as *mut u32;
+pub(super) const SELECT: *mut u32 = 0x4001_800C as *mut u32;
 const SELECT_OUTPUT: u32 = 0b11 << 8;
 const SELECT_LOW: u32 = 0b10 << 8;
 const SELECT_HIGH: u32 = 0b11 << 8;
-const SELECT_ENABLE: u32 = 0b11 << 12;
-const SELECT_FLOATING: u32 = 0b10 << 12;
+pub(super) const SELECT_ENABLE: u32 = 0b11 << 12;
+pub(super) const SELECT_FLOATING: u32 = 0b10 << 12;
 /// Levels of the flash's pins, and the bit of its chip select.
-const LEVELS: *const u32 = 0xD000_0008 as *const u32;
-const SELECT_LEVEL: u32 = 1 << 1;
+pub(super) const LEVELS: *const u32 = 0xD000_0008 as *const u32;
+pub(super) const SELECT_LEVEL: u32 = 1 << 1;
 /// Status and data of the flash controller.
 const SSI_STATUS: *const u32 = 0x1800_0028 as *const u32;
 const SSI_DATA: *mut u32 = 0x1800_0060 as *mut u32;
 const SSI_MAY_SEND: u32 = 1 << 1;
 const SSI_RECEIVED: u32 = 1 << 3;
-
-/// The second stage of the boot loader, in RAM: it sets the flash controller up for fast reading.
-static mut BOOT2: [u32; BOOT2_WORDS] = [0; BOOT2_WORDS];
-
-/// The functions that write flash.
-pub(crate) fn rom() -> Rom {
-    let boot2 = ptr::addr_of_mut!(BOOT2);
-    for word in 0..BOOT2_WORDS {
-        // SAFETY: only core 0 in thread mode comes here, and flash can be read. Code in RAM is called at an odd address.
-        unsafe { boot2.cast::<u32>().add(word).write_volatile(FLASH.add(word).read_volatile()) };
-    }
-    Rom {
-        connect: rom_data::connect_internal_flash::ptr(),
-        leave_xip: rom_data::flash_exit_xip::ptr(),
-        erase: rom_data::flash_range_erase::ptr(),
-        program: rom_data::flash_range_program::ptr(),
-        flush: rom_data::flash_flush_cache::ptr(),
-        // SAFETY: the second stage returns when it is called as a function.
-        enter_xip: unsafe { transmute::<usize, unsafe extern "C" fn()>(boot2 as usize + 1) },
-    }
-}
 
 /// Size and number of the flash chip.
 ///
@@ -87,26 +63,6 @@ pub(crate) unsafe fn exchange(bytes: *mut u8, len: usize) {
         }
         SELECT.write_volatile(SELECT.read_volatile() | SELECT_HIGH);
         SELECT.write_volatile(SELECT.read_volatile() & !SELECT_OUTPUT);
-    }
-}
-
-/// Whether the BOOTSEL button is pressed: it pulls the flash's chip select low, so the pin is let go for a moment.
-///
-/// # Safety
-/// Interrupts are off and the other core sleeps in RAM.
-#[inline(never)]
-#[unsafe(link_section = ".data.ram")]
-pub(crate) unsafe fn is_button_pressed() -> bool {
-    // SAFETY: registers of one pin; nothing reads flash while it floats.
-    unsafe {
-        let before = SELECT.read_volatile();
-        SELECT.write_volatile(before & !SELECT_ENABLE | SELECT_FLOATING);
-        for _ in 0..1000 {
-            core::arch::asm!("nop");
-        }
-        let level = LEVELS.read_volatile() & SELECT_LEVEL;
-        SELECT.write_volatile(before);
-        level == 0
     }
 }
 

@@ -1,11 +1,9 @@
 //! RP2350, in its Arm state.
 
-use super::{Facts, Rom};
+use super::{Facts, rom};
 use crate::entropy::{Failure, Raw, Rosc};
 use crate::flash;
 use crate::identity::RootKey;
-use core::mem::transmute;
-use core::ptr;
 use embassy_rp::pac::otp::vals::{SwLockNsec, SwLockSec};
 use embassy_rp::pac::{self, TRNG};
 use embassy_rp::{otp, rom_data};
@@ -16,15 +14,14 @@ use ferrite_card::PlatformKind;
 pub(crate) const KIND: PlatformKind = PlatformKind::Rp2350;
 
 /// Where the boot ROM leaves its code for reading flash fast.
-const XIP_SETUP: *const u32 = 0x400E_0000 as *const u32;
-const XIP_SETUP_WORDS: usize = 64;
+pub(super) const XIP_SETUP: *const u32 = 0x400E_0000 as *const u32;
 /// Chip select of the flash: control of its pin.
-const SELECT: *mut u32 = 0x4003_001C as *mut u32;
-const SELECT_ENABLE: u32 = 0b11 << 14;
-const SELECT_FLOATING: u32 = 0b10 << 14;
+pub(super) const SELECT: *mut u32 = 0x4003_001C as *mut u32;
+pub(super) const SELECT_ENABLE: u32 = 0b11 << 14;
+pub(super) const SELECT_FLOATING: u32 = 0b10 << 14;
 /// Levels of the flash's pins, and the bit of its chip select.
-const LEVELS: *const u32 = 0xD000_0008 as *const u32;
-const SELECT_LEVEL: u32 = 1 << 27;
+pub(super) const LEVELS: *const u32 = 0xD000_0008 as *const u32;
+pub(super) const SELECT_LEVEL: u32 = 1 << 27;
 /// The flash controller's direct mode: control, data out, data in.
 const DIRECT: *mut u32 = 0x400D_0000 as *mut u32;
 const DIRECT_SEND: *mut u32 = 0x400D_0004 as *mut u32;
@@ -33,26 +30,6 @@ const DIRECT_ENABLE: u32 = 1 << 0;
 const DIRECT_BUSY: u32 = 1 << 1;
 const DIRECT_SELECT: u32 = 1 << 2;
 const DIRECT_NOTHING_RECEIVED: u32 = 1 << 16;
-
-static mut SETUP: [u32; XIP_SETUP_WORDS] = [0; XIP_SETUP_WORDS];
-
-/// The functions that write flash.
-pub(crate) fn rom() -> Rom {
-    let setup = ptr::addr_of_mut!(SETUP);
-    for word in 0..XIP_SETUP_WORDS {
-        // SAFETY: only core 0 in thread mode comes here. Code in RAM is called at an odd address.
-        unsafe { setup.cast::<u32>().add(word).write_volatile(XIP_SETUP.add(word).read_volatile()) };
-    }
-    Rom {
-        connect: rom_data::connect_internal_flash::ptr(),
-        leave_xip: rom_data::flash_exit_xip::ptr(),
-        erase: rom_data::flash_range_erase::ptr(),
-        program: rom_data::flash_range_program::ptr(),
-        flush: rom_data::flash_flush_cache::ptr(),
-        // SAFETY: the ROM keeps this code to be copied and called as a function.
-        enter_xip: unsafe { transmute::<usize, unsafe extern "C" fn()>(setup as usize + 1) },
-    }
-}
 
 /// Size of the flash chip, number of the processor.
 ///
@@ -85,26 +62,6 @@ pub(crate) unsafe fn exchange(bytes: *mut u8, len: usize) {
         }
         while DIRECT.read_volatile() & DIRECT_BUSY != 0 {}
         DIRECT.write_volatile(DIRECT.read_volatile() & !(DIRECT_SELECT | DIRECT_ENABLE));
-    }
-}
-
-/// Whether the BOOTSEL button is pressed: it pulls the flash's chip select low, so the pin is let go for a moment.
-///
-/// # Safety
-/// Interrupts are off and the other core sleeps in RAM.
-#[inline(never)]
-#[unsafe(link_section = ".data.ram")]
-pub(crate) unsafe fn is_button_pressed() -> bool {
-    // SAFETY: registers of one pin; nothing reads flash while it floats.
-    unsafe {
-        let before = SELECT.read_volatile();
-        SELECT.write_volatile(before & !SELECT_ENABLE | SELECT_FLOATING);
-        for _ in 0..1000 {
-            core::arch::asm!("nop");
-        }
-        let level = LEVELS.read_volatile() & SELECT_LEVEL;
-        SELECT.write_volatile(before);
-        level == 0
     }
 }
 
