@@ -51,12 +51,22 @@ pub trait Otp {
     fn hide(&mut self, page: u16);
 }
 
-/// Reads the root key and hides it from everything that runs later. `None` if no slot holds one.
+/// Reads the root key, and hides it from everything that runs later. `None` if no slot holds one that can be read. A lock
+/// that is not set yet is set first.
+///
+/// Of several slots that count the last counts most: an earlier one was given up when it was written, whatever its marker
+/// reads as today.
 pub fn take(otp: &mut impl Otp) -> Option<Zeroizing<[u8; 32]>> {
-    let page = PAGES.into_iter().find(|page| is_marked(otp, *page))?;
-    let key = read_key(otp, page).ok();
-    otp.hide(page);
-    key
+    let mut found = None;
+    for page in PAGES {
+        if is_marked(otp, page) {
+            // A lock that does not hold is no reason to refuse the key; it is tried again at each start.
+            let _ = lock_page(otp, page);
+            found = read_key(otp, page).ok().or(found);
+            otp.hide(page);
+        }
+    }
+    found
 }
 
 /// Whether some slot holds a root key.
@@ -79,6 +89,11 @@ fn row(page: u16, offset: u16) -> u16 {
     page.saturating_mul(ROWS).saturating_add(offset)
 }
 
+/// The row that says for ever who may do what with a page.
+fn lock_row(page: u16) -> u16 {
+    LOCKS.saturating_add(page.saturating_mul(2)).saturating_add(1)
+}
+
 /// Either copy of the marker counts, so that a slot in use is not lost with one row.
 fn is_marked(otp: &mut impl Otp, page: u16) -> bool {
     MARKER_ROWS.into_iter().any(|offset| otp.read_ecc(row(page, offset)) == Ok(MARKER))
@@ -95,9 +110,8 @@ fn read_key(otp: &mut impl Otp, page: u16) -> Result<Zeroizing<[u8; 32]>, OtpErr
 
 /// Writes, reads back, marks, locks: in this order.
 fn burn(otp: &mut impl Otp, page: u16, key: &[u8; 32]) -> Result<(), OtpError> {
-    let lock = LOCKS.saturating_add(page.saturating_mul(2)).saturating_add(1);
     let rows = (0..ROWS).map(|offset| row(page, offset));
-    if !rows.chain([lock]).all(|row| otp.read_raw(row) == Ok(0)) {
+    if !rows.chain([lock_row(page)]).all(|row| otp.read_raw(row) == Ok(0)) {
         return Err(OtpError);
     }
     for (n, pair) in (0..KEY_ROWS).zip(key.chunks_exact(2)) {
@@ -123,20 +137,13 @@ fn burn(otp: &mut impl Otp, page: u16, key: &[u8; 32]) -> Result<(), OtpError> {
         return Err(OtpError);
     }
     // The key counts from here on, locked or not: a lock that does not hold is tried again at the next start.
-    let _ = lock_page(otp, lock);
+    let _ = lock_page(otp, page);
     Ok(())
 }
 
-/// Sets the lock of the page with the key, if it is not set. For every start.
-///
-/// # Errors
-/// There is no key, or the lock does not read back.
-pub fn ensure_locked(otp: &mut impl Otp) -> Result<(), OtpError> {
-    let page = PAGES.into_iter().find(|page| is_marked(otp, *page)).ok_or(OtpError)?;
-    lock_page(otp, LOCKS.saturating_add(page.saturating_mul(2)).saturating_add(1))
-}
-
-fn lock_page(otp: &mut impl Otp, lock: u16) -> Result<(), OtpError> {
+/// Sets the lock of a page for ever, if it is not set.
+fn lock_page(otp: &mut impl Otp, page: u16) -> Result<(), OtpError> {
+    let lock = lock_row(page);
     if otp.read_raw(lock)? != READ_ONLY_LOCK {
         otp.write_raw(lock, READ_ONLY_LOCK)?;
     }

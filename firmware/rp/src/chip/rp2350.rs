@@ -187,8 +187,8 @@ pub(crate) fn fuse_root_key(key: &[u8; 32]) -> bool {
     ferrite_board::otp::provision(&mut Fuses, key).is_ok()
 }
 
-/// Ends in the boot loader.
-pub(crate) fn enter_boot_loader() -> ! {
+/// Ends in the boot loader. Uses nothing that lies in RAM.
+pub(crate) extern "C" fn enter_boot_loader() -> ! {
     rom_data::reset_to_usb_boot(0, 0);
-    crate::power::reset()
+    crate::power::trigger_reset()
 }
