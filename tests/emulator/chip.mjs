@@ -80,6 +80,17 @@ export class Chip {
     this.mcu.qspi[1].setInputValue(!isPressed);
   }
 
+  /// What a fault anywhere leads to.
+  fault() {
+    this.core.waiting = false;
+    this.core.PC = this.mcu.readUint32(VECTORS + 12) & ~1;
+  }
+
+  /// RAM, and the memory of the USB controller.
+  memory() {
+    return [Buffer.from(this.mcu.sram), Buffer.from(this.mcu.usbDPRAM)];
+  }
+
   installRom() {
     const { core, flash } = this;
     const code = (name) => name.charCodeAt(0) | (name.charCodeAt(1) << 8);

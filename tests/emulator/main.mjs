@@ -14,6 +14,8 @@
 //   press MILLIS    ok                 BOOTSEL is pressed in so many milliseconds of emulated time, for 100
 //   stuck 0|1       ok                 the ring oscillator stands still
 //   pause MILLIS    ok
+//   fault           ok                 the processor takes its fault handler
+//   remains TEXT    remains COUNT true|false   bytes of memory that are not zero, and whether TEXT is among them
 //   descriptors     JSON
 //   packet HEX      ok                 one packet of any content to the reader
 //   message         message HEX        the next CCID message that comes from the reader
@@ -67,6 +69,14 @@ const commands = {
   pause([millis]) {
     device.host.pause(Number(millis));
     return 'ok';
+  },
+  fault() {
+    device.chip.fault();
+    return 'ok';
+  },
+  remains([text]) {
+    const memory = Buffer.concat(device.chip.memory());
+    return `remains ${memory.filter((byte) => byte !== 0).length} ${memory.includes(text)}`;
   },
   descriptors() {
     const { device: head, configuration, strings } = device.descriptors();

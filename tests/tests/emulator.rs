@@ -207,6 +207,43 @@ fn a_dead_entropy_source_makes_no_keys() -> Result<()> {
     Ok(())
 }
 
+/// However the firmware ends, it leaves nothing in RAM: neither stacks nor variables nor packets.
+#[test]
+#[ignore = "needs the firmware: cargo xtask emulate"]
+fn a_restart_the_boot_loader_and_a_fault_find_memory_wiped() -> Result<()> {
+    /// What the stack of the code that comes after the wiping may hold.
+    const STACK: usize = 64;
+    let select_rescue = b"\x00\xA4\x04\x04\x08\xA0\x58\x3F\xC1\x9B\x7E\x4F\x21\x00";
+    let (restart, boot_loader) = (b"\x80\x1F\x00\x00", b"\x80\x1F\x01\x00");
+    let remains = |device: &mut Emulated| -> Result<(usize, bool)> {
+        let answer = device.ask("remains 648219")?;
+        let words: Vec<&str> = answer.split(' ').collect();
+        let ["remains", count, holds_pin] = words[..] else { anyhow::bail!("{answer}") };
+        Ok((count.parse()?, holds_pin.parse()?))
+    };
+    for (ending, how) in
+        [(Some(restart), "its watchdog"), (Some(boot_loader), "the boot loader"), (None, "its watchdog")]
+    {
+        let mut device = Emulated::blank()?;
+        with_dkek(&mut device)?;
+        ensure!(remains(&mut device)?.0 > 1000, "memory is in use");
+        match ending {
+            Some(command) => {
+                done(&mut device, select_rescue)?;
+                device.ask("press 300")?;
+                done(&mut device, command)?;
+            }
+            None => drop(device.ask("fault")?),
+        }
+        let error = device.ask("pause 300").expect_err("the end of the firmware").to_string();
+        ensure!(error.contains(how), "{error}");
+        let (count, holds_pin) = remains(&mut device)?;
+        ensure!(count <= STACK && !holds_pin, "{count} bytes are left after {how}");
+        ensure!(device.ask("restart")?.starts_with("atr 3B"), "it starts again");
+    }
+    Ok(())
+}
+
 /// Whatever comes over the bus, the next good command works.
 #[test]
 #[ignore = "needs the firmware: cargo xtask emulate"]

@@ -150,13 +150,21 @@ unsafe fn erase_from_ram(rom: &Rom, offset: u32) {
     }
 }
 
-/// Sends a serial command to the flash chip; `bytes` goes out and is replaced by what came in.
-///
+/// Sends a serial command to the flash chip, and returns what came in meanwhile.
+pub(crate) fn command<const N: usize>(mut bytes: [u8; N]) -> Result<[u8; N], FlashError> {
+    let rom = chip::rom();
+    exclusively(|| {
+        // SAFETY: interrupts are off and the other core sleeps; the bytes lie on the stack.
+        unsafe { command_from_ram(&rom, bytes.as_mut_ptr(), N) }
+    })?;
+    Ok(bytes)
+}
+
 /// # Safety
 /// Interrupts are off, the other core sleeps in RAM, `bytes` lies in RAM.
 #[inline(never)]
 #[unsafe(link_section = ".data.ram")]
-pub(crate) unsafe fn command_from_ram(rom: &Rom, bytes: *mut u8, len: usize) {
+unsafe fn command_from_ram(rom: &Rom, bytes: *mut u8, len: usize) {
     // SAFETY: as above; `exchange` touches the flash controller's registers only.
     unsafe {
         (rom.connect)();

@@ -21,7 +21,7 @@ mod second_core;
 mod usb;
 
 use card::BoardCard;
-use cortex_m_rt::entry;
+use cortex_m_rt::{entry, exception};
 use embassy_executor::{Executor, InterruptExecutor};
 use embassy_rp::interrupt;
 use embassy_rp::interrupt::{InterruptExt, Priority};
@@ -44,17 +44,19 @@ unsafe fn SWI_IRQ_1() {
 #[entry]
 fn main() -> ! {
     let peripherals = embassy_rp::init(embassy_rp::config::Config::default());
-    // SAFETY: nothing runs yet but this: no other core, no interrupt.
-    let facts = unsafe { chip::facts() };
+    // Before anything that waits for hardware.
+    let watchdog = power::start_watchdog(peripherals.WATCHDOG);
+    let facts = chip::facts();
     second_core::start(peripherals.CORE1);
 
     interrupt::SWI_IRQ_1.set_priority(Priority::P2);
     let interrupting = INTERRUPTING.start(interrupt::SWI_IRQ_1);
     interrupting.spawn(led::run(board::LED).expect("spawned once"));
-    interrupting.spawn(power::watch(peripherals.WATCHDOG).expect("spawned once"));
+    interrupting.spawn(power::watch(watchdog).expect("spawned once"));
     interrupting.spawn(power::restart_when_asked().expect("spawned once"));
 
-    let Some((layout, unique_id)) = facts.layout().zip(facts.unique_id()) else {
+    let known = facts.ok().and_then(|facts| facts.layout().zip(facts.unique_id()));
+    let Some((layout, unique_id)) = known else {
         led::set_host(Status::Fault);
         power::stop();
     };
@@ -69,6 +71,12 @@ fn main() -> ! {
     led::configure(&configuration);
     interrupting.spawn(usb::run(peripherals.USB, configuration, unique_id).expect("spawned once"));
     THREAD.init(Executor::new()).run(|spawner| spawner.spawn(card::serve(card).expect("spawned once")))
+}
+
+/// A fault: wherever it came from, what lies in RAM is not to be left there.
+#[exception(trampoline = false)]
+unsafe fn HardFault() -> ! {
+    power::reset()
 }
 
 #[panic_handler]

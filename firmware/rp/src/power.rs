@@ -1,7 +1,6 @@
 //! Watchdog, reset, boot loader.
 
 use crate::chip;
-use core::ptr;
 use embassy_rp::Peri;
 use embassy_rp::pac;
 use embassy_rp::peripherals::WATCHDOG;
@@ -36,11 +35,18 @@ pub(crate) async fn restart_when_asked() -> ! {
     }
 }
 
-/// Keeps the watchdog quiet as long as the executor in the interrupt runs.
-#[embassy_executor::task]
-pub(crate) async fn watch(watchdog: Peri<'static, WATCHDOG>) -> ! {
+/// Starts the watchdog: from here on it must be fed.
+pub(crate) fn start_watchdog(watchdog: Peri<'static, WATCHDOG>) -> Watchdog {
     let mut watchdog = Watchdog::new(watchdog);
     watchdog.start(LIMIT);
+    // What the driver wants reset is right for the RP2040 only.
+    pac::PSM.wdsel().write_value(pac::psm::regs::Wdsel(chip::RESETS));
+    watchdog
+}
+
+/// Keeps the watchdog quiet as long as the executor in the interrupt runs.
+#[embassy_executor::task]
+pub(crate) async fn watch(mut watchdog: Watchdog) -> ! {
     loop {
         watchdog.feed(LIMIT);
         Timer::after(FEED_EVERY).await;
@@ -56,40 +62,61 @@ pub(crate) fn stop() -> ! {
 
 /// Wipes RAM and starts anew.
 pub(crate) fn reset() -> ! {
-    cortex_m::interrupt::disable();
-    // The reset comes whatever happens here: everything but the oscillators.
-    pac::PSM.wdsel().write_value(pac::psm::regs::Wdsel(0x0001_FFFC));
-    wipe();
+    wipe(trigger_reset)
+}
+
+/// Wipes RAM and ends in the boot loader, which can then read nothing of it.
+pub(crate) fn boot_loader() -> ! {
+    wipe(chip::enter_boot_loader)
+}
+
+/// Resets the chip. Uses nothing that lies in RAM.
+pub(crate) extern "C" fn trigger_reset() -> ! {
+    pac::PSM.wdsel().write_value(pac::psm::regs::Wdsel(chip::RESETS));
     pac::WATCHDOG.ctrl().write(|w| w.set_trigger(true));
     loop {
         cortex_m::asm::nop();
     }
 }
 
-/// Wipes RAM and ends in the boot loader, which can then read nothing of it.
-pub(crate) fn boot_loader() -> ! {
-    cortex_m::interrupt::disable();
-    wipe();
-    chip::enter_boot_loader()
-}
+/// Where the USB controller keeps packets, and how many bytes.
+const USB_MEMORY: *mut u32 = 0x5010_0000 as *mut u32;
+const USB_MEMORY_SIZE: usize = 4096;
 
-/// Wipes what lies in statics, core 1's stack among them, and the unused part of core 0's stack.
-fn wipe() {
-    unsafe extern "C" {
-        static mut __sbss: u32;
-        static mut __ebss: u32;
-        static mut _stack_end: u32;
-    }
-    let here = 0u32;
-    let stack_in_use = ptr::addr_of!(here) as usize - 512;
-    let ranges =
-        [(ptr::addr_of_mut!(__sbss), ptr::addr_of!(__ebss) as usize), (ptr::addr_of_mut!(_stack_end), stack_in_use)];
-    for (start, end) in ranges {
-        let words = end.saturating_sub(start as usize) / 4;
-        for n in 0..words {
-            // SAFETY: nothing that lies there is used any more: interrupts are off, and what follows uses registers and
-            // the stack above only.
-            unsafe { start.add(n).write_volatile(0) };
+/// Wipes the USB controller's memory and all of RAM, stacks and static variables included, and goes on with `then` on an
+/// empty stack, which must not rely on any static variable.
+fn wipe(then: extern "C" fn() -> !) -> ! {
+    cortex_m::interrupt::disable();
+    // The other core may be at work on a secret.
+    pac::PSM.frce_off().modify(|w| w.set_proc1(true));
+    if pac::RESETS.reset_done().read().usbctrl() {
+        for word in 0..USB_MEMORY_SIZE / 4 {
+            // SAFETY: the controller is out of reset, and whatever it sends from now on is nobody's.
+            unsafe { USB_MEMORY.add(word).write_volatile(0) };
         }
     }
+    // SAFETY: nothing that lies in RAM is used any more: interrupts are off, the other core is off, the loop needs
+    // registers only, and what follows starts with an empty stack.
+    unsafe {
+        core::arch::asm!(
+            "2:",
+            "str {zero}, [{at}]",
+            "adds {at}, {at}, #4",
+            "cmp {at}, {end}",
+            "bne 2b",
+            "mov sp, {stack}",
+            "bx {then}",
+            at = in(reg) chip::RAM.start,
+            end = in(reg) chip::RAM.end,
+            zero = in(reg) 0,
+            stack = in(reg) &raw const _stack_start,
+            then = in(reg) then,
+            options(noreturn)
+        )
+    }
+}
+
+unsafe extern "C" {
+    /// Where the stack of core 0 starts, and grows down from; the linker knows.
+    static _stack_start: u32;
 }

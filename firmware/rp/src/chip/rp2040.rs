@@ -1,13 +1,20 @@
 //! RP2040.
 
-use super::{Facts, rom};
+use super::Facts;
 use crate::entropy::Rosc;
 use crate::flash;
+use core::ops::Range;
 use embassy_rp::rom_data;
 use ferrite_card::PlatformKind;
+use ferrite_store::FlashError;
 
 /// Which chip this is.
 pub(crate) const KIND: PlatformKind = PlatformKind::Rp2040;
+
+/// RAM: where it starts and ends.
+pub(crate) const RAM: Range<u32> = 0x2000_0000..0x2004_2000;
+/// What a reset takes with it, as the power-on state machine counts it: all but the two oscillators.
+pub(crate) const RESETS: u32 = 0x0001_FFFC;
 
 /// The second stage of the boot loader, at the start of flash: it sets the flash controller up for fast reading.
 pub(super) const XIP_SETUP: *const u32 = 0x1000_0000 as *const u32;
@@ -27,23 +34,12 @@ const SSI_DATA: *mut u32 = 0x1800_0060 as *mut u32;
 const SSI_MAY_SEND: u32 = 1 << 1;
 const SSI_RECEIVED: u32 = 1 << 3;
 
-/// Size and number of the flash chip.
-///
-/// # Safety
-/// Nothing else runs.
-pub(crate) unsafe fn facts() -> Facts {
-    let rom = rom();
-    let mut size = [0x9F, 0, 0, 0];
-    // The command, four bytes of nothing, and the number. The RP2040 has none of its own.
-    let mut number = [0x4B, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    // SAFETY: by the contract above; both buffers lie on the stack.
-    unsafe {
-        flash::command_from_ram(&rom, size.as_mut_ptr(), size.len());
-        flash::command_from_ram(&rom, number.as_mut_ptr(), number.len());
-    }
-    let [_, jedec @ ..] = size;
-    let [_, _, _, _, _, unique_id @ ..] = number;
-    Facts { jedec, unique_id }
+/// Size and number of the flash chip; the RP2040 has no number of its own.
+pub(crate) fn facts() -> Result<Facts, FlashError> {
+    let [_, jedec @ ..] = flash::command([0x9F, 0, 0, 0])?;
+    // The command, four bytes of nothing, and the number.
+    let [_, _, _, _, _, unique_id @ ..] = flash::command([0x4B, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])?;
+    Ok(Facts { jedec, unique_id })
 }
 
 /// Sends and receives bytes with the flash chip selected.
@@ -82,8 +78,8 @@ pub(crate) fn fuse_root_key(_: &[u8; 32]) -> bool {
     false
 }
 
-/// Ends in the boot loader.
-pub(crate) fn enter_boot_loader() -> ! {
+/// Ends in the boot loader. Uses nothing that lies in RAM.
+pub(crate) extern "C" fn enter_boot_loader() -> ! {
     rom_data::reset_to_usb_boot(0, 0);
-    crate::power::reset()
+    crate::power::trigger_reset()
 }

@@ -1,17 +1,25 @@
 //! RP2350, in its Arm state.
 
-use super::{Facts, rom};
+use super::Facts;
 use crate::entropy::{Failure, Raw, Rosc};
 use crate::flash;
 use crate::identity::RootKey;
+use core::ops::Range;
 use embassy_rp::pac::otp::vals::{SwLockNsec, SwLockSec};
 use embassy_rp::pac::{self, TRNG};
 use embassy_rp::{otp, rom_data};
 use ferrite_board::otp::{Otp, OtpError};
 use ferrite_card::PlatformKind;
+use ferrite_store::FlashError;
 
 /// Which chip this is.
 pub(crate) const KIND: PlatformKind = PlatformKind::Rp2350;
+
+/// RAM: where it starts and ends.
+pub(crate) const RAM: Range<u32> = 0x2000_0000..0x2008_2000;
+/// What a reset takes with it, as the power-on state machine counts it: all but the two oscillators. The registers that
+/// hide the root key are among it: after a reset it must be found again.
+pub(crate) const RESETS: u32 = 0x01FF_FFF3;
 
 /// Where the boot ROM leaves its code for reading flash fast.
 pub(super) const XIP_SETUP: *const u32 = 0x400E_0000 as *const u32;
@@ -32,16 +40,9 @@ const DIRECT_SELECT: u32 = 1 << 2;
 const DIRECT_NOTHING_RECEIVED: u32 = 1 << 16;
 
 /// Size of the flash chip, number of the processor.
-///
-/// # Safety
-/// Nothing else runs.
-pub(crate) unsafe fn facts() -> Facts {
-    let rom = rom();
-    let mut size = [0x9F, 0, 0, 0];
-    // SAFETY: by the contract above; the buffer lies on the stack.
-    unsafe { flash::command_from_ram(&rom, size.as_mut_ptr(), size.len()) };
-    let [_, jedec @ ..] = size;
-    Facts { jedec, unique_id: otp::get_chipid().unwrap_or(0).to_be_bytes() }
+pub(crate) fn facts() -> Result<Facts, FlashError> {
+    let [_, jedec @ ..] = flash::command([0x9F, 0, 0, 0])?;
+    Ok(Facts { jedec, unique_id: otp::get_chipid().unwrap_or(0).to_be_bytes() })
 }
 
 /// Sends and receives bytes with the flash chip selected.
@@ -174,8 +175,6 @@ impl Otp for Fuses {
 
 /// The root key from the chip's fuses, if one was burnt. Hidden afterwards, until the next reset.
 pub(crate) fn take_fused_root_key() -> Option<RootKey> {
-    // A lock that does not hold is no reason to refuse the key; it is tried again at each start.
-    let _ = ferrite_board::otp::ensure_locked(&mut Fuses);
     ferrite_board::otp::take(&mut Fuses)
 }
 
