@@ -424,3 +424,54 @@ impl ControlPipe for BusControl {
         self.accept().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+    use ferrite_proto::configuration::Configuration;
+    use ferrite_usb::descriptor::Identity;
+    use ferrite_usb::embassy::{Buffers, Reader, Usb};
+    use ferrite_usb::{Interface, SmartCard};
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    /// Tells when its sessions are closed.
+    struct Watched(Sender<Option<Interface>>);
+
+    impl SmartCard for Watched {
+        fn reset(&mut self, user: Option<Interface>) {
+            let _ = self.0.send(user);
+        }
+
+        fn clear(&mut self) {}
+
+        fn append(&mut self, _bytes: &[u8]) {}
+
+        fn transmit(&mut self) -> &[u8] {
+            &[]
+        }
+    }
+
+    /// A host may wake a bus by a reset, of which the device hears nothing else.
+    #[test]
+    fn a_bus_that_is_reset_is_awake_and_its_next_sleep_counts_again() {
+        let bus = Arc::new(VirtualBus::default());
+        let reader = Arc::new(Reader::<CriticalSectionRawMutex>::new(&[0x3B]));
+        let (closed, closings) = mpsc::channel();
+        let card_side = Arc::clone(&reader);
+        thread::spawn(move || pollster::block_on(card_side.serve(&mut Watched(closed))));
+        let driver = BusDriver::new(Arc::clone(&bus));
+        thread::spawn(move || {
+            let mut buffers = Buffers::new();
+            let identity = Identity::new(&Configuration::default(), [0; 8], [0, 1], 100);
+            pollster::block_on(Usb::new(driver, &identity, &mut buffers, &reader).run());
+        });
+        let happens = |events: &[Event]| bus.with(|state| state.events.extend(events));
+        happens(&[Event::PowerDetected, Event::Reset, Event::Suspend, Event::Reset]);
+        assert_eq!(closings.recv_timeout(Duration::from_secs(4)), Err(mpsc::RecvTimeoutError::Timeout));
+        happens(&[Event::Suspend]);
+        assert_eq!(closings.recv_timeout(Duration::from_secs(10)), Ok(None));
+    }
+}

@@ -9,7 +9,7 @@ use embassy_futures::select::{Either3, select, select3};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_time::Timer;
 use embassy_usb::driver::{EndpointIn, EndpointOut};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Runs `conversation` for each connection, as long as it lasts, forever.
 async fn connected<M: RawMutex>(reader: &Reader<M>, mut conversation: impl AsyncFnMut()) -> ! {
@@ -37,7 +37,8 @@ pub(super) async fn answer<M: RawMutex>(
     connected(reader, async || {
         bulk_out.wait_enabled().await;
         bulk_in.wait_enabled().await;
-        let mut packet = [0; MAX_PACKET];
+        // A connection may end while there is something in it.
+        let mut packet = Zeroizing::new([0; MAX_PACKET]);
         loop {
             let next = reader.with(|shared| {
                 let (ccid, slot) = shared.interface(me);
@@ -51,7 +52,7 @@ pub(super) async fn answer<M: RawMutex>(
                 packet.zeroize();
                 continue;
             }
-            let incoming = async { if wants_packet { bulk_out.read(&mut packet).await } else { pending().await } };
+            let incoming = async { if wants_packet { bulk_out.read(packet.as_mut()).await } else { pending().await } };
             let changed = reader.wait(|shared| (shared.changes() != changes).then_some(()));
             let timer = async {
                 match deadline {

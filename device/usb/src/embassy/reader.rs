@@ -47,8 +47,10 @@ impl Shared {
         self.connection
     }
 
-    /// The host has configured the device, or the bus was reset or lost its power: in any case a new beginning.
+    /// The host has configured the device, or the bus was reset or lost its power: in any case a new beginning. A bus that
+    /// slept is awake with it; nobody says so apart.
     pub(super) fn connect(&mut self, is_configured: bool) {
+        self.is_suspended = false;
         self.ccid.reset(&mut self.slot);
         self.vendor.reset(&mut self.slot);
         self.connections = self.connections.wrapping_add(1);
