@@ -24,10 +24,9 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         }
         match pin {
             Some(pin) => {
-                let by_session_pin = if role == Role::User { self.try_session_pin(pin) } else { None };
-                let login = match by_session_pin {
-                    Some(login) => login,
-                    None => self.check_pin(role, pin, response.space())?,
+                let login = match role {
+                    Role::User => self.check_user(pin, response.space())?,
+                    Role::SecurityOfficer => self.check_pin(role, pin, response.space())?,
                 };
                 self.log_in(role, login)?;
                 self.adopt_dkeks();

@@ -33,6 +33,12 @@ impl SessionPin {
         rng.fill_bytes(&mut salt);
         Self { salt, sealed: login.seal(&key(pin, &salt), &[]), tries: TRIES }
     }
+
+    /// What is left of it; `None` after the last try.
+    fn after_wrong_try(self) -> Option<Self> {
+        let tries = self.tries.saturating_sub(1);
+        (tries > 0).then_some(Self { tries, ..self })
+    }
 }
 
 /// Used for one session PIN only, so that the nonce may be constant.
@@ -60,27 +66,35 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         Ok(())
     }
 
-    /// The login key if this is the session PIN, given through the channel while the user PIN is not blocked. A wrong one costs a
-    /// try; the third forgets it.
-    pub(crate) fn try_session_pin(&mut self, pin: &[u8]) -> Option<LoginKey> {
-        if !self.session.is_protected || pin.len() != LEN || !self.options().session_pin() {
-            return None;
+    /// The login key if this is the user PIN or, given through the channel while the user PIN is not blocked, the session PIN.
+    /// What is neither costs a try of both; the third forgets the session PIN.
+    pub(crate) fn check_user(&mut self, pin: &[u8], memory: &mut [u8]) -> Result<LoginKey, Status> {
+        if !self.may_be_session_pin(pin) {
+            return self.check_pin(Role::User, pin, memory);
         }
-        let is_blocked = self.pin_record(Role::User).ok().flatten().is_none_or(|(_, tries)| tries == 0);
-        let session_pin = self.session_pin.as_mut().filter(|_| !is_blocked)?;
-        match session_pin.sealed.open_login(&key(pin, &session_pin.salt), &[]) {
-            Ok(login) => {
-                session_pin.tries = TRIES;
-                Some(login)
-            }
-            Err(_) => {
-                session_pin.tries = session_pin.tries.saturating_sub(1);
-                if session_pin.tries == 0 {
-                    self.session_pin = None;
-                }
-                None
-            }
+        if let Some(login) = self.open_with_session_pin(pin) {
+            return Ok(login);
         }
+        let checked = self.check_pin(Role::User, pin, memory);
+        if checked.is_err() {
+            self.session_pin = self.session_pin.take().and_then(SessionPin::after_wrong_try);
+        }
+        checked
+    }
+
+    fn may_be_session_pin(&mut self, pin: &[u8]) -> bool {
+        self.session.is_protected
+            && pin.len() == LEN
+            && self.options().session_pin()
+            && self.session_pin.is_some()
+            && self.pin_record(Role::User).ok().flatten().is_some_and(|(_, tries)| tries > 0)
+    }
+
+    fn open_with_session_pin(&mut self, pin: &[u8]) -> Option<LoginKey> {
+        let session_pin = self.session_pin.as_mut()?;
+        let login = session_pin.sealed.open_login(&key(pin, &session_pin.salt), &[]).ok()?;
+        session_pin.tries = TRIES;
+        Some(login)
     }
 
     fn demand_session_pins(&self) -> Result<(), Status> {

@@ -356,6 +356,28 @@ fn a_session_pin_takes_three_wrong_tries() {
     assert_eq!(host.send(&mut device, VERIFY, &pin, 0).1, 0x63C1, "three wrong tries, and still there");
 }
 
+/// A user PIN that is as long as a session PIN is no wrong one.
+#[test]
+fn the_user_pin_costs_no_try_of_the_session_pin() {
+    const LONG_PIN: &[u8] = b"eight678";
+    let (mut device, mut host, _) = with_session_pin(RESET | SESSION_PIN);
+    host.ok(&mut device, [0x00, 0x24, 0x00, 0x81], &[USER_PIN, LONG_PIN].concat());
+    let pin = host.ok(&mut device, MAKE_SESSION_PIN, &[]);
+    for n in 1..3 {
+        assert_eq!(host.send(&mut device, VERIFY, &[n; 8], 0).1, 0x63C2);
+        for _ in 0..4 {
+            host.ok(&mut device, VERIFY, LONG_PIN);
+        }
+    }
+    host.ok(&mut device, VERIFY, &pin);
+    // Nor does it give tries back that wrong ones took.
+    for n in 1..4 {
+        assert_eq!(host.send(&mut device, VERIFY, &[n; 8], 0).1, 0x63C2);
+        host.ok(&mut device, VERIFY, LONG_PIN);
+    }
+    assert_eq!(host.send(&mut device, VERIFY, &pin, 0).1, 0x63C2);
+}
+
 #[test]
 fn a_blocked_user_pin_blocks_the_session_pin() {
     let (mut device, mut host, pin) = with_session_pin(RESET | SESSION_PIN);
