@@ -1,0 +1,53 @@
+//! What each kind of LED needs to show a colour.
+
+use super::ws2812::Pixel;
+use crate::board::Led;
+use embassy_rp::gpio::{AnyPin, Level, Output};
+use ferrite_board::led::Rgb;
+
+/// A LED, set up.
+pub(super) enum Driver {
+    None,
+    Gpio { pin: Output<'static>, lit_high: bool },
+    Rgb([Output<'static>; 3]),
+    Pixel { pixel: Pixel, _power: Option<Output<'static>> },
+}
+
+impl Driver {
+    /// Sets this LED up, dark.
+    pub(super) fn new(led: Led) -> Self {
+        match led {
+            Led::None => Self::None,
+            Led::Gpio { pin, lit_high } => Self::Gpio { pin: output(pin, !lit_high), lit_high },
+            Led::Rgb { green } => {
+                Self::Rgb([green.saturating_sub(1), green, green.saturating_add(1)].map(|pin| output(pin, true)))
+            }
+            Led::Ws2812 { pin, order, power } => {
+                let power = power.map(|pin| output(pin, true));
+                Self::Pixel { pixel: Pixel::start(pin, order), _power: power }
+            }
+        }
+    }
+
+    /// Whether it knows more than lit and dark.
+    pub(super) fn can_dim(&self) -> bool {
+        matches!(self, Self::Pixel { .. })
+    }
+
+    /// Shows a colour, or whether there is one.
+    pub(super) fn show(&mut self, colour: Rgb) {
+        match self {
+            Self::None => {}
+            Self::Gpio { pin, lit_high } => pin.set_level(Level::from(colour.is_lit() == *lit_high)),
+            Self::Rgb(pins) => {
+                pins.iter_mut().zip(colour.0).for_each(|(pin, part)| pin.set_level(Level::from(part == 0)));
+            }
+            Self::Pixel { pixel, .. } => pixel.show(colour),
+        }
+    }
+}
+
+fn output(pin: u8, high: bool) -> Output<'static> {
+    // SAFETY: the LED's pins belong to this task alone.
+    Output::new(unsafe { AnyPin::steal(pin) }, Level::from(high))
+}
