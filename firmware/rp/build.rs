@@ -60,7 +60,10 @@ fn parse_led(text: &str) -> String {
                 [power] => format!("Some({})", pin(power)),
                 _ => panic!("FERRITE_LED has too many parts: {text}"),
             };
-            format!("Led::Ws2812 {{ pin: {}, order: Order::{order}, power: {power} }}", pin(number))
+            format!(
+                "Led::Ws2812 {{ pin: {}, order: ferrite_proto::configuration::ColourOrder::{order}, power: {power} }}",
+                pin(number)
+            )
         }
         _ => panic!("FERRITE_LED is not understood: {text}"),
     }

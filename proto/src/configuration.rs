@@ -18,7 +18,7 @@ use crate::tlv::{Full, Malformed, Writer};
 pub struct Configuration {
     /// Tag 00: vendor and product identifier of the USB device. Takes effect at the next start.
     pub usb_ids: Option<UsbIds>,
-    /// Tag 04: number of the pin that the LED is on. Takes effect at the next start.
+    /// Tag 04: number of the pin that the LED is on. Takes effect with the next command.
     pub led_pin: Option<u8>,
     /// Tag 05: brightness of the LED.
     pub brightness: Option<Brightness>,
@@ -32,7 +32,7 @@ pub struct Configuration {
     pub curves: Option<Curves>,
     /// Tag 0B: USB interfaces. Takes effect at the next start.
     pub interfaces: Option<Interfaces>,
-    /// Tag 0C: what drives the LED.
+    /// Tag 0C: what drives the LED. Takes effect with the next command.
     pub led: Option<Led>,
 }
 

@@ -3,7 +3,7 @@
 
 import fs from 'node:fs';
 import { RP2040, Simulator } from 'rp2040js';
-import { FlashController, FlashPins, RingOscillator } from './peripherals.mjs';
+import { FlashController, FlashPins, Pin, RingOscillator } from './peripherals.mjs';
 
 const FLASH_BASE = 0x1000_0000;
 const VECTORS = FLASH_BASE + 0x100;
@@ -48,6 +48,7 @@ export class Chip {
       if (text.startsWith('Write to undefined')) throw new Error(`${text}, from ${this.core.PC.toString(16)}`);
     };
 
+    this.pins = this.mcu.gpio.map((gpio) => new Pin(gpio));
     this.rosc = new RingOscillator(this.mcu);
     const { peripherals } = this.mcu;
     peripherals[0x18000] = new FlashController(this.mcu, flash.serial);

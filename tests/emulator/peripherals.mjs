@@ -1,4 +1,5 @@
-// Parts of the chip that the emulator has not, or not enough of: flash controller, its pins, ring oscillator.
+// Parts of the chip that the emulator has not, or not enough of: flash controller, its pins, a look at the other pins, ring
+// oscillator.
 
 import { randomBytes } from 'node:crypto';
 import { BasePeripheral } from 'rp2040js';
@@ -57,6 +58,33 @@ export class FlashPins extends BasePeripheral {
     this.registers.set(offset, value);
     // GPIO_QSPI_SS_CTRL, output forced low or high
     if (offset === 0x0c && ((value >> 8) & 3) >= 2) this.serial.select();
+  }
+}
+
+/// What the firmware does with a pin.
+export class Pin {
+  constructor(gpio) {
+    this.gpio = gpio;
+    this.drive = this.now();
+    this.count = 0;
+    gpio.addListener(() => {
+      const now = this.now();
+      if (now === this.drive) return;
+      this.drive = now;
+      this.count++;
+    });
+  }
+
+  now() {
+    const { outputEnable, outputValue } = this.gpio;
+    return outputEnable ? (outputValue ? 'high' : 'low') : 'free';
+  }
+
+  /// How often that has changed since somebody asked.
+  changes() {
+    const { count } = this;
+    this.count = 0;
+    return count;
   }
 }
 

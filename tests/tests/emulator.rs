@@ -1,7 +1,7 @@
 //! The firmware of a Pico in an emulator, driven over emulated USB: the real image, the real USB driver, the real flash
 //! driver. Emulated time is slow; `cargo xtask emulate` runs these, `cargo xtask test` only the first.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use ferrite_proto::command::{AlgorithmId, Attributes, Command, KeyAlgorithm, KeyRequest};
 use ferrite_proto::fid::KeyId;
 use ferrite_tests::bench::{Bench, PIN, SO_PIN, source};
@@ -11,6 +11,7 @@ use ferrite_tests::script::{Device, Script};
 use std::fs;
 
 const SELECT: &[u8] = b"\x00\xA4\x04\x00\x0B\xE8\x2B\x06\x01\x04\x01\x81\xC3\x1F\x02\x01\x00";
+const RESCUE: &[u8] = b"\x00\xA4\x04\x00\x08\xA0\x58\x3F\xC1\x9B\x7E\x4F\x21\x00";
 const VERIFY: &[u8] = b"\x00\x20\x00\x81\x06648219";
 const OK: [u8; 2] = [0x90, 0x00];
 /// With one DKEK share, so that keys can come and go.
@@ -59,7 +60,7 @@ fn the_firmware_starts_enumerates_and_answers() -> Result<()> {
     }
     let selected = done(&mut device, SELECT)?;
     ensure!(selected.starts_with(&[0x62]), "{selected:02X?}");
-    let rescue = done(&mut device, b"\x00\xA4\x04\x00\x08\xA0\x58\x3F\xC1\x9B\x7E\x4F\x21\x00")?;
+    let rescue = done(&mut device, RESCUE)?;
     ensure!(rescue == *b"\x00\x01\x06\x06\xE6\x61\x64\x08\x43\x5C\x2A\x31", "{rescue:02X?}");
     Ok(())
 }
@@ -177,6 +178,85 @@ fn a_key_is_used_after_a_press_only() -> Result<()> {
     device.ask("press 1000")?;
     let signature = done(&mut device, sign)?;
     ensure!(signature.starts_with(&[0x30]), "{signature:02X?}");
+    Ok(())
+}
+
+/// What the firmware does with a pin.
+#[derive(Debug)]
+struct Pin {
+    low: u32,
+    high: u32,
+    free: u32,
+    changes: u32,
+}
+
+impl Pin {
+    /// What it does for a second, and how often it has changed since it was looked at last.
+    fn of(device: &mut Emulated, number: u8) -> Result<Self> {
+        let answer = device.ask(&format!("pin {number} 1000"))?;
+        let numbers = answer.strip_prefix("pin ").context("no pin")?.split(' ').map(str::parse);
+        match numbers.collect::<Result<Vec<_>, _>>()?[..] {
+            [low, high, free, changes] => Ok(Self { low, high, free, changes }),
+            _ => bail!("{answer}"),
+        }
+    }
+
+    /// Half a second low, half a second high: a LED that says "ready".
+    fn blinks(&self) -> bool {
+        self.free == 0 && self.low.abs_diff(self.high) <= 50
+    }
+
+    fn is_free(&self) -> bool {
+        self.free == 1000
+    }
+}
+
+/// Writes the device configuration, with the press that this needs. The next command goes by it.
+fn configure(device: &mut Emulated, record: &[u8]) -> Result<()> {
+    done(device, RESCUE)?;
+    device.ask("press 300")?;
+    let len = u8::try_from(record.len())?;
+    done(device, &[&[0x80, 0x1C, 0x01, 0x00, len][..], record].concat())?;
+    done(device, SELECT)?;
+    // The LED is looked after a hundred times a second.
+    device.ask("pause 50")?;
+    Ok(())
+}
+
+/// The LED moves to where the owner's configuration says, and back; the pin that it left is free.
+#[test]
+#[ignore = "needs the firmware: cargo xtask emulate"]
+fn the_led_goes_where_it_is_configured_and_back() -> Result<()> {
+    const OWN: u8 = 25;
+    let mut device = Emulated::blank()?;
+    ensure!(Pin::of(&mut device, OWN)?.blinks());
+    let other = |pin| [0x04, 0x01, pin, 0x0C, 0x01, 0x01];
+    configure(&mut device, &other(3))?;
+    ensure!(Pin::of(&mut device, 3)?.blinks());
+    ensure!(Pin::of(&mut device, OWN)?.is_free());
+    device.restart()?;
+    done(&mut device, SELECT)?;
+    ensure!(Pin::of(&mut device, 3)?.blinks() && Pin::of(&mut device, OWN)?.is_free(), "after a restart");
+
+    // A steady LED of one colour does not change at all, whatever is asked of the device.
+    configure(&mut device, &[&other(3)[..], &[0x06, 0x02, 0x00, 0x08]].concat())?;
+    Pin::of(&mut device, 3)?;
+    for _ in 0..5 {
+        done(&mut device, SELECT)?;
+    }
+    let steady = Pin::of(&mut device, 3)?;
+    ensure!(steady.high == 1000 && steady.changes == 0, "{steady:?}");
+
+    // A pixel is on a state machine's pin, which has to let go as well.
+    configure(&mut device, &[0x04, 0x01, 0x05, 0x0C, 0x02, 0x03, 0x02])?;
+    let pixel = Pin::of(&mut device, 5)?;
+    ensure!(pixel.free == 0 && pixel.changes > 0, "{pixel:?}");
+    ensure!(Pin::of(&mut device, 3)?.is_free());
+
+    // Nothing of the LED is configured any more.
+    configure(&mut device, &[0x05, 0x01, 0x0F])?;
+    ensure!(Pin::of(&mut device, OWN)?.blinks());
+    ensure!(Pin::of(&mut device, 3)?.is_free() && Pin::of(&mut device, 5)?.is_free());
     Ok(())
 }
 

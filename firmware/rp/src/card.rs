@@ -55,7 +55,7 @@ impl SmartCard for BoardCard {
     }
 
     fn transmit(&mut self) -> &[u8] {
-        // Options of the LED take effect at once.
+        // What the command before this one changed of the LED takes effect now.
         led::configure(self.card.configuration());
         self.card.transmit(self.command)
     }

@@ -90,7 +90,7 @@ impl Board for BoardPlatform {
     }
 
     fn has_led_pin(&self, pin: u8) -> bool {
-        pin < board::PINS
+        pin < ferrite_board::led::PINS
     }
 
     fn can_restart(&self, _: Restart) -> bool {

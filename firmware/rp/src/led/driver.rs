@@ -1,9 +1,15 @@
 //! What each kind of LED needs to show a colour.
 
 use super::ws2812::Pixel;
-use crate::board::Led;
 use embassy_rp::gpio::{AnyPin, Level, Output};
-use ferrite_board::led::Rgb;
+use embassy_rp::pac;
+use ferrite_board::led::{Led, Rgb};
+
+/// What a pad's register holds after a reset of the chip: pulled down; on the RP2350 also isolated.
+const PAD_AT_RESET: u32 = if cfg!(feature = "rp2350") { 0x116 } else { 0x56 };
+
+/// Nothing drives the pin.
+const NO_FUNCTION: u8 = 31;
 
 /// A LED, set up.
 pub(super) enum Driver {
@@ -26,6 +32,15 @@ impl Driver {
                 let power = power.map(|pin| output(pin, true));
                 Self::Pixel { pixel: Pixel::start(pin, order), _power: power }
             }
+        }
+    }
+
+    /// Gives the LED up: its pins are as they were after the chip's reset.
+    pub(super) fn release(self, led: Led) {
+        drop(self);
+        for pin in led.pins().map(usize::from) {
+            pac::IO_BANK0.gpio(pin).ctrl().write(|w| w.set_funcsel(NO_FUNCTION));
+            pac::PADS_BANK0.gpio(pin).write_value(pac::pads::regs::GpioCtrl(PAD_AT_RESET));
         }
     }
 

@@ -3,14 +3,14 @@
 mod driver;
 mod ws2812;
 
-use crate::board::{self, Led};
+use crate::board;
 use crate::clock::millis;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use driver::Driver;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
 use embassy_time::Timer;
-use ferrite_board::led::{Rgb, Status, Style, frame};
+use ferrite_board::led::{Led, Rgb, Status, Style, frame};
 use ferrite_card::Activity;
 use ferrite_proto::configuration::{Brightness, Configuration};
 
@@ -50,8 +50,8 @@ fn style() -> Style {
     Style { brightness, dimmable: dimmable != 0, steady: steady != 0 }
 }
 
-/// Another LED than the board's, by the owner's configuration.
-static CHANGED: Signal<CriticalSectionRawMutex, Led> = Signal::new();
+/// The LED that the owner's configuration names.
+static CHOSEN: Signal<CriticalSectionRawMutex, Led> = Signal::new();
 
 /// Shows the status as the owner configured it.
 pub(crate) fn configure(configuration: &Configuration) {
@@ -59,22 +59,23 @@ pub(crate) fn configure(configuration: &Configuration) {
     let brightness = configuration.brightness.map_or(ferrite_board::led::MAX_BRIGHTNESS, Brightness::level);
     let style = [brightness, options.dims_led().into(), options.steady_led().into(), 0];
     STYLE.store(u32::from_le_bytes(style), Ordering::Relaxed);
-    let led = board::led(configuration);
-    if led != board::LED {
-        CHANGED.signal(led);
-    }
+    CHOSEN.signal(board::LED.configured(configuration));
 }
 
 /// Shows the status for ever.
 #[embassy_executor::task]
-pub(crate) async fn run(led: Led) -> ! {
+pub(crate) async fn run(mut led: Led) -> ! {
     let mut driver = Driver::new(led);
     let mut current = status();
     let mut since = millis();
     let mut shown = None;
     loop {
-        if let Some(led) = CHANGED.try_take() {
+        if let Some(chosen) = CHOSEN.try_take().filter(|chosen| *chosen != led) {
             driver.show(Rgb::DARK);
+            // A pixel is still being told.
+            Timer::after_millis(EVERY).await;
+            driver.release(led);
+            led = chosen;
             driver = Driver::new(led);
             shown = None;
         }

@@ -1,7 +1,8 @@
 //! One addressable pixel: a WS2812, or what listens to the same bits.
 
 use embassy_rp::pac;
-use ferrite_board::led::{Order, Rgb};
+use ferrite_board::led::Rgb;
+use ferrite_proto::configuration::ColourOrder;
 
 /// Cycles of the state machine for one bit of a WS2812, and bits a second.
 const CYCLES_PER_BIT: u32 = 10;
@@ -19,19 +20,25 @@ const PIXEL_PROGRAM: [u16; 4] = [0x6221, 0x1123, 0x1400, 0xA442];
 
 /// One pixel, on state machine 0 of the first PIO block.
 pub(super) struct Pixel {
-    order: Order,
+    order: ColourOrder,
 }
 
 impl Pixel {
     /// Sets up the state machine for the pixel on this pin.
-    pub(super) fn start(pin: u8, order: Order) -> Self {
+    pub(super) fn start(pin: u8, order: ColourOrder) -> Self {
         start(pin);
         Self { order }
     }
 
     /// Shows a colour.
     pub(super) fn show(&mut self, colour: Rgb) {
-        pac::PIO0.txf(0).write_value(self.order.word(colour) << 8);
+        pac::PIO0.txf(0).write_value(colour.word(self.order) << 8);
+    }
+}
+
+impl Drop for Pixel {
+    fn drop(&mut self) {
+        pac::PIO0.ctrl().modify(|w| w.set_sm_enable(0));
     }
 }
 

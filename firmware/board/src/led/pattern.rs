@@ -11,6 +11,8 @@
 //!
 //! The times are literal: lit for so long, dark for so long. A LED of one colour shows the rhythm only.
 
+use super::Rgb;
+
 /// What there is to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -50,72 +52,15 @@ pub const MAX_BRIGHTNESS: u8 = 15;
 /// The least that the LED shows while it waits for a press: a request nobody can see would be granted by accident.
 const LEAST_FOR_PRESENCE: u8 = 4;
 
-/// A colour: red, green, blue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Rgb(pub [u8; 3]);
-
-impl Rgb {
-    /// Nothing.
-    pub const DARK: Self = Self([0; 3]);
-
-    /// Whether anything is lit: what a LED of one colour shows.
-    pub fn is_lit(self) -> bool {
-        self != Self::DARK
-    }
-}
-
-const RED: Rgb = Rgb([0xFF, 0, 0]);
-const GREEN: Rgb = Rgb([0, 0xFF, 0]);
-const BLUE: Rgb = Rgb([0, 0, 0xFF]);
-const YELLOW: Rgb = Rgb([0xFF, 0xFF, 0]);
-
-/// The order in which a LED takes the components of a colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Order {
-    /// Red, green, blue.
-    Rgb = 0,
-    /// Red, blue, green.
-    Rbg = 1,
-    /// Green, red, blue: nearly every WS2812.
-    Grb = 2,
-    /// Green, blue, red.
-    Gbr = 3,
-    /// Blue, red, green.
-    Brg = 4,
-    /// Blue, green, red.
-    Bgr = 5,
-}
-
-impl Order {
-    /// By its number in the device configuration.
-    pub fn by_number(number: u8) -> Option<Self> {
-        [Self::Rgb, Self::Rbg, Self::Grb, Self::Gbr, Self::Brg, Self::Bgr].into_iter().find(|o| *o as u8 == number)
-    }
-
-    /// The 24 bits that go to the LED, first bit highest.
-    pub fn word(self, Rgb([r, g, b]): Rgb) -> u32 {
-        let [first, second, third] = match self {
-            Self::Rgb => [r, g, b],
-            Self::Rbg => [r, b, g],
-            Self::Grb => [g, r, b],
-            Self::Gbr => [g, b, r],
-            Self::Brg => [b, r, g],
-            Self::Bgr => [b, g, r],
-        };
-        u32::from_be_bytes([0, first, second, third])
-    }
-}
-
 /// Colour, time lit and time dark in milliseconds.
 fn pattern(status: Status) -> (Rgb, u32, u32) {
     match status {
-        Status::NotMounted => (RED, 500, 500),
-        Status::Mounted => (GREEN, 500, 500),
-        Status::Suspended => (BLUE, 1000, 2000),
-        Status::Processing => (GREEN, 50, 50),
-        Status::Presence => (YELLOW, 1000, 100),
-        Status::Fault => (RED, 1, 0),
+        Status::NotMounted => (Rgb::RED, 500, 500),
+        Status::Mounted => (Rgb::GREEN, 500, 500),
+        Status::Suspended => (Rgb::BLUE, 1000, 2000),
+        Status::Processing => (Rgb::GREEN, 50, 50),
+        Status::Presence => (Rgb::YELLOW, 1000, 100),
+        Status::Fault => (Rgb::RED, 1, 0),
     }
 }
 
@@ -163,7 +108,7 @@ mod tests {
                 assert_eq!(lit.collect::<Vec<_>>(), (start..start + on).collect::<Vec<_>>(), "{status:?}");
             }
         }
-        assert!((0..5000).all(|t| frame(Status::Fault, t, Style::default()) == RED));
+        assert!((0..5000).all(|t| frame(Status::Fault, t, Style::default()) == Rgb::RED));
     }
 
     #[test]
@@ -174,7 +119,7 @@ mod tests {
         assert!((0..1000).all(|t| !frame(Status::Mounted, t, dark).is_lit()));
         assert!(frame(Status::Presence, 0, dark).is_lit());
         let bright = Style { brightness: 200, ..Style::default() };
-        assert_eq!(frame(Status::Mounted, 0, bright), GREEN);
+        assert_eq!(frame(Status::Mounted, 0, bright), Rgb::GREEN);
     }
 
     #[test]
@@ -191,16 +136,5 @@ mod tests {
         for status in [Status::NotMounted, Status::Suspended, Status::Processing, Status::Presence] {
             assert!((0..4000).all(|t| frame(status, t, style).is_lit()), "{status:?}");
         }
-    }
-
-    #[test]
-    fn components_go_out_in_the_led_s_order() {
-        let colour = Rgb([1, 2, 3]);
-        assert_eq!(Order::Grb.word(colour), 0x02_01_03);
-        assert_eq!(Order::Bgr.word(colour), 0x03_02_01);
-        for number in 0..6 {
-            assert_eq!(Order::by_number(number).unwrap() as u8, number);
-        }
-        assert_eq!(Order::by_number(6), None);
     }
 }
