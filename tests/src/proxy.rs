@@ -15,6 +15,8 @@ pub enum Fate {
     Pass,
     /// It is answered with this status word, and the card never sees it.
     Refuse(u16),
+    /// The card answers it, and then gets these commands, whose answers nobody sees.
+    PassThen(Vec<Vec<u8>>),
     /// The connection breaks, as when the device is unplugged.
     HangUp,
 }
@@ -59,6 +61,11 @@ fn converse(mut stream: UnixStream, card: &mut InProcess, fate: &impl Fn(&[u8]) 
             Fate::HangUp => return Ok(()),
             Fate::Refuse(status) => status.to_be_bytes().to_vec(),
             Fate::Pass => card.transmit(&command)?,
+            Fate::PassThen(more) => {
+                let answer = card.transmit(&command)?;
+                more.iter().try_for_each(|command| card.transmit(command).map(drop))?;
+                answer
+            }
         };
         stream.write_all(&[&u32::try_from(answer.len())?.to_be_bytes(), answer.as_slice()].concat())?;
     }

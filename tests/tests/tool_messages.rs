@@ -215,57 +215,6 @@ fn an_unknown_key_is_named_by_number_and_by_label() -> Result<()> {
 }
 
 #[test]
-fn a_card_without_our_commands_is_told_apart_from_a_broken_one() -> Result<()> {
-    // What CardContact's cards do not know: device information, hierarchical keys, options, extended ciphers.
-    let proxy = Proxy::serve(|command| match command {
-        [_, 0x50, _, _] | [_, 0x50, _, _, 0] | [_, 0x4A | 0x64 | 0x54, ..] => Fate::Refuse(0x6D00),
-        [_, 0x78, _, 0x51 | 0x52, ..] => Fate::Refuse(0x6A86),
-        // Another application is not there.
-        [_, 0xA4, 0x04, _, 0x08, 0xA0, ..] => Fate::Refuse(0x6A82),
-        _ => Fate::Pass,
-    })?;
-    let tool = Tool::behind(&proxy.socket())?;
-    tool.succeed(&["initialize", "--label", "Other"])?;
-    let status = tool.succeed(&["status"])?;
-    assert!(status.contains("Other") && status.contains("a card that does not say"), "{status}");
-    fs::write(tool.file("message"), "hello")?;
-    tool.succeed(&["key", "generate", "p256", "--label", "key"])?;
-    tool.succeed(&["key", "generate", "aes:256", "--label", "box"])?;
-    tool.succeed(&["sign", "key", "message", "-o", "signature"])?;
-    tool.succeed(&["verify", "key", "message", "-s", "signature"])?;
-    tool.succeed(&["mac", "box", "message"])?;
-    tool.succeed(&["data", "put", "note", "message"])?;
-    tool.succeed(&["pin", "status"])?;
-    tool.succeed(&["option", "list"])?;
-    assert!(tool.succeed(&["pka", "status"])?.contains("without public-key authentication"));
-    for unknown in [
-        &["wallet", "create", "0", "--yes"][..],
-        &["wallet", "xpub", "0"],
-        &["cipher", "encrypt", "box", "message"],
-        &["cipher", "encrypt", "box", "message", "--mode", "ctr"],
-        &["mac", "box", "message", "-a", "hmac-sha256"],
-        &["kdf", "box"],
-        &["clock", "get"],
-        &["clock", "set"],
-        &["option", "set", "--press-to-confirm", "on"],
-        &["lock", "enable", "secret", "--yes"],
-    ] {
-        says(&tool.run(unknown)?, 6, "this card does not know how");
-    }
-    for rescue in [
-        &["config", "show"][..],
-        &["config", "set", "--led-brightness", "3"],
-        &["config", "clear", "--yes"],
-        &["reboot"],
-        &["secure-boot", "status"],
-        &["ca", "device-key"],
-    ] {
-        says(&tool.run(rescue)?, 6, "this card has no rescue application");
-    }
-    Ok(())
-}
-
-#[test]
 fn a_person_who_says_no_is_heeded() -> Result<()> {
     let tool = Tool::initialized(&[])?;
     tool.succeed(&["key", "generate", "p256", "--label", "kept"])?;

@@ -139,11 +139,11 @@ impl<T: Transport> Transport for SecureChannel<T> {
 }
 
 /// Selects the application, checks the device's certificates, and agrees on the keys of a channel.
-fn establish(inner: &mut impl Transport, trust: Trust<'_>) -> Result<(DeviceCertificate, Channel)> {
+pub(crate) fn establish(way: &mut (impl Transmit + ?Sized), trust: Trust<'_>) -> Result<(DeviceCertificate, Channel)> {
     let mut ask = |command: &Command<'_>| -> Result<Zeroizing<Vec<u8>>> {
         let mut data = vec![0; 256];
         let apdu = command.encode(&mut data).map_err(|_| Error::new(ErrorKind::Usage, OPEN, "it is too long"))?;
-        let answer = exchange(inner, &encode_apdu(OPEN, &apdu)?)?;
+        let answer = exchange(way, &encode_apdu(OPEN, &apdu)?)?;
         match answer.status {
             Status::OK | Status::END_OF_FILE => Ok(answer.data),
             status => Err(Error::refused(OPEN, status).explain(
@@ -177,8 +177,9 @@ fn establish(inner: &mut impl Transport, trust: Trust<'_>) -> Result<(DeviceCert
         .try_into()
         .map_err(|_| Error::new(ErrorKind::Unsupported, OPEN, "the device key is not on a curve of 256 bits"))?;
     let secret = key.agree(point).map_err(failed)?;
-    ask(&Command::ManageSecurityEnvironment(SecurityEnvironment::ChipAuthentication))?;
-    let answer = ask(&Command::GeneralAuthenticate { point: &own })?;
+    let lacks = |error: Error| error.lacks("this card has no secure channel");
+    ask(&Command::ManageSecurityEnvironment(SecurityEnvironment::ChipAuthentication)).map_err(lacks)?;
+    let answer = ask(&Command::GeneralAuthenticate { point: &own }).map_err(lacks)?;
     let (nonce, token) =
         parse_token(&answer).ok_or_else(|| Error::new(ErrorKind::BadAnswer, OPEN, "the device answers no token"))?;
     let channel = Channel::new(secret.as_ref(), nonce);

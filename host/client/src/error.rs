@@ -116,6 +116,14 @@ impl Error {
         if self.status == Some(status) { self.of_kind(kind).because(why).advise(advice) } else { self }
     }
 
+    /// If the device does not know a command that only some cards have, says what it lacks: a clause.
+    #[must_use]
+    pub fn lacks(self, why: &'static str) -> Self {
+        UNKNOWN_TO_SOME
+            .into_iter()
+            .fold(self, |error, status| error.explain(status, ErrorKind::Unsupported, why, ONLY_SOME))
+    }
+
     /// Adds the error that caused it.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
@@ -177,6 +185,14 @@ impl StdError for Error {
 
 /// Why a card refuses what it was never taught.
 pub(crate) const UNKNOWN: &str = "this card does not know how";
+
+/// How cards answer a command that they do not know.
+pub(crate) const UNKNOWN_TO_SOME: [Status; 4] =
+    [Status::INS, Status::CLA, Status::FUNCTION_NOT_SUPPORTED, Status::WRONG_P1P2];
+
+/// What to do about a card that lacks what this one has.
+pub(crate) const ONLY_SOME: &str =
+    "Not every SmartCard-HSM has it: boards with Ferrite do. Everything else works with this card as before.";
 
 /// What a status word means to a program, and what to do about it.
 fn meaning(status: Status) -> (ErrorKind, Option<&'static str>) {

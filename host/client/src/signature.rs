@@ -120,7 +120,7 @@ impl FromStr for Scheme {
 }
 
 impl<T: Transport> Hsm<T> {
-    /// Signs a message. Of long ones only the digest goes to the device.
+    /// Signs a message. Of long ones, and where the device does not know the hash function, only the digest goes to it.
     ///
     /// # Errors
     /// As [`Hsm::sign`]; [`ErrorKind::Usage`] for a message that is too long where the whole of it is needed.
@@ -129,7 +129,13 @@ impl<T: Transport> Hsm<T> {
             Some(hash) if message.len() > MAX_MESSAGE => {
                 self.sign_digest(key, scheme, hash.digest(&[message]).as_ref())
             }
-            _ => self.sign(key, scheme.on_message(), message),
+            hash => match (self.sign(key, scheme.on_message(), message), hash) {
+                // Other cards know fewer hash functions, and sign what the host made with them.
+                (Err(error), Some(hash)) if error.kind() == ErrorKind::Unsupported => {
+                    self.sign_digest(key, scheme, hash.digest(&[message]).as_ref()).map_err(|_| error)
+                }
+                (result, _) => result,
+            },
         }
     }
 

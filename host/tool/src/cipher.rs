@@ -2,10 +2,13 @@
 
 use crate::app::{Device, Global};
 use crate::bytes::{self, Hex, Output};
+use crate::progress::during;
 use crate::report::Report;
 use clap::{Args, Subcommand, ValueEnum};
 use ferrite_client::hsm::CipherRequest;
-use ferrite_client::proto::command::{AeadMode, CipherMode, Direction, HmacHash, Pbkdf2, Secret, SymmetricOperation};
+use ferrite_client::proto::command::{
+    AeadMode, CipherMode, Direction, HmacHash, Pbes2, Pbkdf2, Secret, SymmetricOperation,
+};
 use ferrite_client::proto::fid::KeyId;
 use ferrite_client::proto::pkcs15::KeyType as Described;
 use ferrite_client::{Error, ErrorKind, Result};
@@ -16,6 +19,8 @@ use zeroize::Zeroizing;
 
 /// Length of a block of AES, in bytes.
 const BLOCK: usize = 16;
+/// Length of the salt of PBES2, in bytes.
+const SALT: usize = 16;
 /// Length of a nonce that this program chooses, in bytes.
 const NONCE: usize = 12;
 /// Most that is encrypted in one command: what the device takes, less what goes around it.
@@ -50,6 +55,9 @@ pub(crate) struct Arguments {
     /// Encrypt whole blocks, and add no padding (CBC and ECB)
     #[arg(long)]
     no_padding: bool,
+    /// Iterations of PBES2
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    iterations: u32,
     #[command(flatten)]
     output: Output,
 }
@@ -75,12 +83,15 @@ enum Mode {
     Ecb,
     /// AES-XTS; keys of 256 (AES-128) or 512 bits (AES-256); --iv is the tweak
     Xts,
+    /// PBES2: PBKDF2 with HMAC-SHA-256 and AES-256-CBC; the key is the password, --iv is salt and vector, 32 bytes
+    Pbes2,
 }
 
 /// How a mode is asked for.
 enum Family {
     Aead(AeadMode),
     Plain(CipherMode),
+    Password,
 }
 
 impl Mode {
@@ -95,6 +106,7 @@ impl Mode {
             Self::Ofb => Family::Plain(CipherMode::Ofb),
             Self::Ecb => Family::Plain(CipherMode::Ecb),
             Self::Xts => Family::Plain(CipherMode::Xts),
+            Self::Pbes2 => Family::Password,
         }
     }
 
@@ -104,6 +116,7 @@ impl Mode {
             Self::Gcm | Self::Ccm | Self::Chacha20Poly1305 => NONCE,
             Self::Cbc | Self::Ctr | Self::Cfb | Self::Ofb => BLOCK,
             Self::Ecb | Self::Xts => 0,
+            Self::Pbes2 => SALT + BLOCK,
         }
     }
 
@@ -138,6 +151,9 @@ impl Arguments {
         if self.mode == Mode::Xts && self.iv.is_none() {
             return Err(usage("XTS needs a tweak".into()).advise("Give it with --iv: the number of the sector, say."));
         }
+        if self.aad.is_some() && !matches!(self.mode.family(), Family::Aead(_)) {
+            return Err(usage(format!("the mode {:?} authenticates nothing", self.mode)));
+        }
         let mut device = global.open()?;
         let id = global.find_key(&mut device, &self.key)?;
         let key_len = secret_key_len(&mut device, id, what)?;
@@ -169,15 +185,22 @@ impl Arguments {
                 SymmetricOperation::Aead { mode, key_len, direction, nonce: &iv, aad, data: Secret(&input) }
             }
             Family::Plain(mode) => {
-                if self.aad.is_some() {
-                    return Err(usage(format!("the mode {:?} authenticates nothing", self.mode)));
-                }
                 let iv = if iv.is_empty() { &whole[..] } else { &iv };
                 let iv = iv.try_into().map_err(|_| usage(format!("the vector has {} bytes, not {BLOCK}", iv.len())))?;
                 SymmetricOperation::Cipher { mode, key_len, direction, iv, data: Secret(&input) }
             }
+            Family::Password => {
+                let (salt, iv) = iv
+                    .split_last_chunk::<BLOCK>()
+                    .filter(|(salt, _)| salt.len() == SALT)
+                    .ok_or_else(|| usage(format!("salt and vector have {} bytes, not {}", iv.len(), SALT + BLOCK)))?;
+                let kdf = Pbkdf2 { salt, iterations: self.iterations, key_len: None, prf: HmacHash::Sha256 };
+                let parameters = Pbes2 { kdf, key_len: 32, iv };
+                SymmetricOperation::Pbes2 { direction, parameters, data: Secret(&input) }
+            }
         };
-        let mut result = device.cipher(id, &operation.into())?;
+        let message = if direction == Direction::Encrypt { "Encrypting" } else { "Decrypting" };
+        let mut result = during(message, || device.cipher(id, &operation.into()))?;
         if direction == Direction::Encrypt && own > 0 {
             result = Zeroizing::new([iv.as_slice(), &result].concat());
         }
@@ -233,6 +256,7 @@ enum Algorithm {
     Hkdf(HmacHash),
     Pbkdf2(HmacHash),
     X963(HmacHash),
+    Card,
 }
 
 const HASHES: [(&str, HmacHash); 5] = [
@@ -256,10 +280,14 @@ fn parse_mac(text: &str) -> std::result::Result<Algorithm, String> {
 fn parse_kdf(text: &str) -> std::result::Result<Algorithm, String> {
     let parts = text.split_once('-').and_then(|(kdf, name)| Some((kdf, hash(name)?)));
     match parts {
+        _ if text == "card" => Ok(Algorithm::Card),
         Some(("hkdf", hash @ (HmacHash::Sha256 | HmacHash::Sha384 | HmacHash::Sha512))) => Ok(Algorithm::Hkdf(hash)),
         Some(("pbkdf2", hash)) => Ok(Algorithm::Pbkdf2(hash)),
         Some(("x963", hash)) => Ok(Algorithm::X963(hash)),
-        _ => Err("there are hkdf-sha256, hkdf-sha384, hkdf-sha512, and pbkdf2- and x963- with sha1 to sha512".into()),
+        _ => {
+            Err("there are hkdf-sha256, hkdf-sha384, hkdf-sha512, pbkdf2- and x963- with sha1 to sha512, and card"
+                .into())
+        }
     }
 }
 
@@ -297,7 +325,7 @@ impl Mac {
             Algorithm::Hmac(hash) => SymmetricOperation::Hmac { hash, message },
             _ => SymmetricOperation::Cmac { message },
         };
-        let code = device.cipher(id, &operation.into())?;
+        let code = during("Authenticating", || device.cipher(id, &operation.into()))?;
         match &self.check {
             None => self.output.deliver("mac", &code, json!({ "key": id.value() })),
             // What is compared comes from the host, and so does the answer: time tells nobody anything new.
@@ -315,7 +343,8 @@ impl Mac {
 pub(crate) struct Kdf {
     /// The key: its number, or its label
     key: String,
-    /// hkdf-sha256, hkdf-sha384, hkdf-sha512, or pbkdf2- or x963- with sha1 to sha512
+    /// hkdf-sha256, hkdf-sha384, hkdf-sha512, pbkdf2- or x963- with sha1 to sha512; or card, the one derivation that other
+    /// cards have too, from --info alone and as long as that
     #[arg(short, long, default_value = "hkdf-sha256", value_parser = parse_kdf)]
     algorithm: Algorithm,
     /// Length of the result in bytes
@@ -351,10 +380,16 @@ impl Kdf {
                 SymmetricOperation::Pbkdf2(Pbkdf2 { salt, iterations: self.iterations, key_len: None, prf })
             }
             Algorithm::X963(hash) => SymmetricOperation::X963 { hash, shared_info: info },
+            Algorithm::Card if info.is_empty() => {
+                return Err(Error::new(ErrorKind::Usage, "derive", "this algorithm derives from --info alone")
+                    .advise("Give --info, as long as the result is to be."));
+            }
+            Algorithm::Card => SymmetricOperation::Derive { parameter: info },
             Algorithm::Hkdf(hash) | Algorithm::Hmac(hash) => SymmetricOperation::Hkdf { hash, salt, info },
             Algorithm::Cmac => SymmetricOperation::Hkdf { hash: HmacHash::Sha256, salt, info },
         };
-        let derived = device.cipher(id, &CipherRequest { operation, len: Some(self.length) })?;
+        let len = Some(self.length).filter(|_| self.algorithm != Algorithm::Card);
+        let derived = during("Deriving", || device.cipher(id, &CipherRequest { operation, len }))?;
         self.output.deliver("derived", &derived, json!({ "key": id.value() }))
     }
 }

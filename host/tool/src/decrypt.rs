@@ -71,8 +71,8 @@ impl Decrypt {
         global.log_in(&mut device)?;
         let plain = during("Decrypting", || device.decrypt(id, self.padding.algorithm(), &input)).map_err(|error| {
             let name = self.padding.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
-            match error.status() {
-                Some(Status::EXECUTION | Status::WRONG_DATA) => error
+            match (error.status(), error.kind()) {
+                (Some(Status::EXECUTION | Status::WRONG_DATA), _) | (None, ErrorKind::Refused) => error
                     .because(format!("it was encrypted for another key, or not padded by {name}"))
                     .advise("Say how it was padded: --padding pkcs1, or oaep- with the hash; OpenSSL takes pkcs1 if not told."),
                 _ => error,
@@ -117,7 +117,7 @@ impl Agree {
             }
         };
         global.log_in(&mut device)?;
-        let secret = device.agree(id, point)?;
+        let secret = during("Agreeing", || device.agree(id, point))?;
         self.output.deliver("secret", &secret, json!({ "key": id.value() }))
     }
 }

@@ -156,8 +156,10 @@ impl Generate {
 
 fn list(global: &Global) -> Result<Report> {
     let mut device = global.open()?;
-    let keys = device.objects()?.keys;
-    let keys = keys.iter().map(|key| Shown::new(&mut device, key)).collect::<Result<Vec<_>>>()?;
+    let keys = during("Reading", || {
+        let keys = device.objects()?.keys;
+        keys.iter().map(|key| Shown::new(&mut device, key)).collect::<Result<Vec<_>>>()
+    })?;
     let rows: Vec<_> = keys
         .iter()
         .map(|key| {
@@ -291,15 +293,9 @@ impl Label {
     fn run(&self, global: &Global) -> Result<Report> {
         let mut device = global.open()?;
         let id = global.find_key(&mut device, &self.key)?;
-        let object = find(&mut device, id)?;
-        let what = format!("label key {}", id.value());
-        let kind = match (device.public_key(id), object.described) {
-            (Ok(public), _) => public.key_type(),
-            (Err(_), Some(Described::Aes)) => format!("aes:{}", object.bits).parse()?,
-            _ => return Err(Error::new(ErrorKind::BadAnswer, what, "nothing says what kind of key it is")),
-        };
+        find(&mut device, id)?;
         global.log_in(&mut device)?;
-        device.label_key(id, kind, &self.label)?;
+        device.rename_key(id, &self.label)?;
         let json = json!({ "id": id.value(), "label": self.label });
         Ok(Report::line(json, format!("Key {} is now {:?}.", id.value(), self.label)))
     }
@@ -328,7 +324,7 @@ impl Derive {
         let target = self.id.map_or_else(|| device.free_key_id(), |id| Ok(KeyId::new(id)))?;
         // Not every card keeps a public half of what it derives, and the kind is that of the source.
         let kind = device.public_key(source)?.key_type();
-        device.derive_key(source, target, &self.tweak.0)?;
+        during("Deriving", || device.derive_key(source, target, &self.tweak.0))?;
         let label = if self.label.is_empty() { format!("Key {}", target.value()) } else { self.label.clone() };
         device.label_key(target, kind, &label)?;
         let json = json!({ "id": target.value(), "label": label, "kind": kind.to_string() });

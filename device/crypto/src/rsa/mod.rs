@@ -22,6 +22,7 @@ use number::{
     reduce_once, remainder_by_exponent, subtract, to_bytes,
 };
 use rand_core::CryptoRng;
+pub use schemes::{unpad_oaep, unpad_pkcs1};
 pub use transfer::Parts;
 #[cfg(test)]
 pub(crate) use verify::verified_salt_len;

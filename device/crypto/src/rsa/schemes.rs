@@ -111,3 +111,13 @@ impl PrivateKey {
         Ok(message.len())
     }
 }
+
+/// The message in an opened block that RSAES-PKCS1-v1_5 padded; errors as [`PrivateKey::decrypt_pkcs1`] has them.
+pub fn unpad_pkcs1(block: &mut [u8]) -> Result<&[u8], Error> {
+    padding::find_pkcs1_message(block).reveal(block).ok_or(Error::BadPadding)
+}
+
+/// The message in an opened block that RSAES-OAEP padded, as [`PrivateKey::decrypt_oaep`] has it.
+pub fn unpad_oaep(hash: Hash, block: &mut [u8]) -> Result<&[u8], Error> {
+    padding::find_oaep_message(hash, block).reveal(block).ok_or(Error::BadPadding)
+}

@@ -6,7 +6,7 @@
 
 use super::key::{PrivateKey, seal_ec_key};
 use crate::certificate::chain;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, ONLY_SOME, Result};
 use crate::hsm::{DomainStatus, Hsm, Introduction, KeyAttributes, NewKey};
 use crate::import;
 use crate::key_type::KeyType;
@@ -17,6 +17,7 @@ use ferrite_crypto::hash::Hash;
 use ferrite_proto::command::{AlgorithmId, Command, Membership};
 use ferrite_proto::cvc::{self, Body, Certificate, DomainParameters, SignatureHash};
 use ferrite_proto::fid::KeyId;
+use ferrite_proto::status::Status;
 use ferrite_proto::tlv::{Malformed, Reader, Tag, Writer};
 
 /// The curve of groups and exchange keys, as other clients have it.
@@ -199,7 +200,18 @@ impl<T: Transport> Hsm<T> {
         let what = format!("join the group with key domain {domain}");
         let GroupMembership { signer, signature, .. } = membership;
         let command = Command::CreateExchangeDomain { domain, membership: Some(Membership { signer, signature }) };
-        self.call(&what, &command)?;
+        const NO_GROUPS: &str = "this card knows no groups of devices";
+        self.call(&what, &command).map_err(|error| {
+            error
+                .explain(Status::INS, ErrorKind::Unsupported, NO_GROUPS, ONLY_SOME)
+                .explain(Status::FUNCTION_NOT_SUPPORTED, ErrorKind::Unsupported, NO_GROUPS, ONLY_SOME)
+                .explain(
+                    Status::WRONG_P1P2,
+                    ErrorKind::Refused,
+                    "the device has no key domain of this number, it is set up already, or this card knows no groups",
+                    "List the key domains.",
+                )
+        })?;
         self.domain(domain)
     }
 

@@ -105,7 +105,7 @@ impl<T: Transport> Hsm<T> {
     /// user must be logged in.
     ///
     /// A certificate replaces the request that the device makes for the key. A request does not: the new one names this
-    /// device, and it alone is attested by it.
+    /// device, and it alone is attested by it. Where the device makes none, the old one stays: nothing else has the public key.
     ///
     /// # Errors
     /// As [`Hsm::unwrap_key`].
@@ -114,10 +114,11 @@ impl<T: Transport> Hsm<T> {
         if !wrapped.description.is_empty() {
             self.write_file(key.description(), &wrapped.description)?;
         }
-        if wrapped.certificate.first() == Some(&0x30) {
-            self.write_file(key.certificate(), &wrapped.certificate)?;
+        let is_certificate = wrapped.certificate.first() == Some(&0x30);
+        if wrapped.certificate.is_empty() || !is_certificate && self.has_content(key.certificate())? {
+            return Ok(());
         }
-        Ok(())
+        self.write_file(key.certificate(), &wrapped.certificate)
     }
 }
 

@@ -2,7 +2,9 @@
 //! (specification part 3 §1 and §2).
 
 use super::{Hsm, accept, encode_apdu};
-use crate::error::{Error, ErrorKind, Result};
+use crate::certificate::Trust;
+use crate::channel;
+use crate::error::{Error, ErrorKind, ONLY_SOME, Result, UNKNOWN_TO_SOME};
 use crate::transport::{Transport, exchange};
 use ferrite_crypto::ec::{Curve, PrivateKey};
 use ferrite_crypto::lock::{Agreement, Mask};
@@ -40,6 +42,16 @@ pub struct SecureBoot {
     pub boot_key: Option<u8>,
 }
 
+const NO_OPTIONS: &str = "the options of this card stay as they were set when it was initialised";
+
+/// Of a card that has a clock neither here nor in a rescue application.
+fn without_clock(error: Error, status: Status) -> Error {
+    if error.status() != Some(Status::NOT_FOUND) {
+        return error;
+    }
+    Error::refused(error.what().to_owned(), status).lacks("this card has no clock")
+}
+
 fn no_presence(error: Error) -> Error {
     error.explain(
         Status::CONDITIONS,
@@ -56,7 +68,7 @@ impl<T: Transport> Hsm<T> {
     /// [`ErrorKind::Unsupported`]: the card has no such thing.
     pub fn options(&mut self) -> Result<Options> {
         const WHAT: &str = "read the options";
-        let answer = self.call(WHAT, &Command::DynamicOptions)?;
+        let answer = self.call(WHAT, &Command::DynamicOptions).map_err(|error| error.lacks(NO_OPTIONS))?;
         match **answer {
             [high, low] => Ok(Options(u16::from_be_bytes([high, low]))),
             _ => Err(Error::new(ErrorKind::BadAnswer, WHAT, "the answer has another length")),
@@ -68,7 +80,8 @@ impl<T: Transport> Hsm<T> {
     /// # Errors
     /// [`ErrorKind::NotLoggedIn`].
     pub fn set_options(&mut self, options: DynamicOptions) -> Result<()> {
-        self.call("change the options", &Command::SetDynamicOptions(options)).map(drop)
+        let answer = self.call("change the options", &Command::SetDynamicOptions(options));
+        answer.map(drop).map_err(|error| error.lacks(NO_OPTIONS))
     }
 
     /// The device's clock; `None` if nobody has set it since the device has power.
@@ -83,7 +96,19 @@ impl<T: Transport> Hsm<T> {
             Status::OK => Moment::from_bytes(&answer.data, Months::FromOne)
                 .map(Some)
                 .map_err(|_| Error::new(ErrorKind::BadAnswer, WHAT, "the answer is no date")),
-            status => Err(Error::refused(WHAT, status)),
+            status if !UNKNOWN_TO_SOME.contains(&status) => Err(Error::refused(WHAT, status)),
+            status => self.clock_in_rescue(WHAT).map_err(|error| without_clock(error, status)),
+        }
+    }
+
+    /// The clock of a board whose HSM application does not tell it.
+    fn clock_in_rescue(&mut self, what: &'static str) -> Result<Option<Moment>> {
+        match self.rescue(what, &RescueCommand::ReadClock(ClockForm::Seconds)) {
+            Err(error) if error.status() == Some(Status::CONDITIONS) => Ok(None),
+            answer => match answer?.as_slice() {
+                [s3, s2, s1, s0] => Ok(Some(Moment(u32::from_be_bytes([*s3, *s2, *s1, *s0])))),
+                _ => Err(Error::new(ErrorKind::BadAnswer, what, "the answer is no date")),
+            },
         }
     }
 
@@ -92,7 +117,14 @@ impl<T: Transport> Hsm<T> {
     /// # Errors
     /// [`ErrorKind::NotLoggedIn`].
     pub fn set_clock(&mut self, moment: Moment) -> Result<()> {
-        self.call("set the clock", &Command::SetClock(moment)).map(drop)
+        const WHAT: &str = "set the clock";
+        match self.attempt(WHAT, &Command::SetClock(moment))?.status {
+            Status::OK => Ok(()),
+            status if UNKNOWN_TO_SOME.contains(&status) => {
+                self.set_clock_in_rescue(moment).map_err(|error| without_clock(error, status))
+            }
+            status => Err(Error::refused(WHAT, status)),
+        }
     }
 
     /// Sizes of memories.
@@ -101,7 +133,8 @@ impl<T: Transport> Hsm<T> {
     /// [`ErrorKind::Unsupported`]: the card does not say.
     pub fn memory(&mut self) -> Result<Memory> {
         const WHAT: &str = "ask for the memory";
-        let answer = self.call(WHAT, &Command::Memory)?;
+        let answer = self.call(WHAT, &Command::Memory);
+        let answer = answer.map_err(|error| error.lacks("this card does not tell its memory"))?;
         let (numbers, rest) = answer.as_chunks::<4>();
         match (numbers, rest) {
             ([free, used, total, records, flash], []) => {
@@ -143,7 +176,8 @@ impl<T: Transport> Hsm<T> {
         let key = PrivateKey::generate(Curve::P256, &mut crate::random::generator()?);
         let own = key.public_key().map_err(broken)?;
         let own: [u8; LOCK_POINT] = own.as_ref().try_into().map_err(|_| broken(ferrite_crypto::Error::BadLength))?;
-        let theirs = self.call(what, &Command::SecureLockAgreement { point: &own })?;
+        let theirs = self.call(what, &Command::SecureLockAgreement { point: &own });
+        let theirs = theirs.map_err(|error| error.lacks("this card has no secure lock"))?;
         let secret = key.agree(&theirs).map_err(broken)?;
         let message = Agreement::new(secret.as_ref(), &own).seal(mask);
         self.call(what, &Command::SecureLock { operation, message: &message }).map(drop).map_err(|error| {
@@ -190,7 +224,7 @@ impl<T: Transport> Hsm<T> {
                     Status::NOT_FOUND,
                     ErrorKind::Unsupported,
                     "this card has no rescue application",
-                    "Only boards with Ferrite, and those like them, have one.",
+                    ONLY_SOME,
                 )
             })?;
             last = work(&selected, &mut |command| {
@@ -330,13 +364,26 @@ impl<T: Transport> Hsm<T> {
         done.map(drop)
     }
 
-    /// Has the device prove that it has the key of this certificate: it signs fresh random bytes. Logs out.
+    /// Has the device prove that it has the key of this certificate: it signs fresh random bytes, or, where it has no rescue
+    /// application for that, agrees on the keys of a secure channel. Logs out.
     ///
     /// # Errors
     /// [`ErrorKind::Verification`]; as [`Hsm::rescue`].
     pub fn prove_device_key(&mut self, key: &crate::PublicKey) -> Result<()> {
         const WHAT: &str = "have the device prove its key";
-        let board: SelectAnswer = self.board()?;
+        let board: SelectAnswer = match self.board() {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                let proof = self.transport.in_the_clear(&mut |way| channel::establish(way, Trust::Key(key)).map(drop));
+                self.come_back()?;
+                return proof.map_err(|error| match error.kind() {
+                    ErrorKind::Unsupported => error
+                        .while_doing(WHAT)
+                        .because("this card has neither a rescue application nor a secure channel to do so"),
+                    _ => error,
+                });
+            }
+            board => board?,
+        };
         let mut challenge = [0; 32];
         rand_core::Rng::fill_bytes(&mut crate::random::generator()?, &mut challenge);
         let signature = self.rescue(WHAT, &RescueCommand::ProveDeviceKey { challenge: &challenge })?;

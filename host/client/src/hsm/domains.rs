@@ -1,7 +1,7 @@
 //! Key domains, DKEK shares, wrapping (specification part 2 §7-§12).
 
 use super::Hsm;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, ONLY_SOME, Result};
 use crate::transport::Transport;
 use ferrite_crypto::dkek;
 use ferrite_proto::command::{Command, KEY_DOMAINS, Share};
@@ -210,5 +210,12 @@ fn parse_state(what: &str, answer: &[u8]) -> Result<DomainState> {
 }
 
 fn explain_domain(error: Error) -> Error {
-    error.explain(Status::CONDITIONS, ErrorKind::NotLoggedIn, "the user must be logged in", "Log in with the user PIN.")
+    error
+        .explain(Status::CONDITIONS, ErrorKind::NotLoggedIn, "the user must be logged in", "Log in with the user PIN.")
+        .explain(
+            Status::INS,
+            ErrorKind::Unsupported,
+            "this card has one key domain, set up when it is initialised",
+            ONLY_SOME,
+        )
 }

@@ -48,6 +48,14 @@ impl<T: Transport> Hsm<T> {
         }
     }
 
+    /// Whether there is a file with something in it.
+    ///
+    /// # Errors
+    /// As [`Hsm::read_file_if_there`].
+    pub(crate) fn has_content(&mut self, file: FileId) -> Result<bool> {
+        Ok(self.read_file_if_there(file)?.is_some_and(|content| !content.is_empty()))
+    }
+
     /// Writes a whole file, in place of what it held.
     ///
     /// # Errors

@@ -185,7 +185,8 @@ impl<T: Transport> Hsm<T> {
     /// [`ErrorKind::Verification`]; [`ErrorKind::Full`]; [`ErrorKind::Refused`] if keys may not be replaced.
     pub fn register_key(&mut self, key: &Introduction, slot: Option<u8>) -> Result<PublicKeyLogin> {
         const WHAT: &str = "register the key";
-        self.present_certificates(&key.certificates)?;
+        let lacks = |error: Error| error.lacks("this card has no public-key authentication");
+        self.present_certificates(&key.certificates).map_err(lacks)?;
         let request = Request::parse(&key.request)
             .map_err(|_| Error::new(ErrorKind::BadInput, WHAT, "its request cannot be read"))?;
         if !self.choose(WHAT, SecurityEnvironment::VerificationKey { chr: request.outer_car })? {

@@ -86,11 +86,11 @@ impl<T: Transport> Hsm<T> {
             KeyType::Montgomery(curve) => key_pair(okp(curve.domain())),
             KeyType::Aes(len) => Command::GenerateSecretKey { key: id, len, attributes },
         };
-        let answer = self.call(&what, &command).map_err(explain_key)?;
+        let answer = self.call(&what, &command).map_err(|error| explain_generation(error, id, kind))?;
         let request = if kind.has_public_key() { answer.to_vec() } else { Vec::new() };
         let public_key = if kind.has_public_key() { Some(PublicKey::from_certificate(&request)?) } else { None };
         // SmartCard-HSMs other than this one leave it to the host to keep the request.
-        if kind.has_public_key() && self.read_file_if_there(id.certificate())?.is_none_or(|there| there.is_empty()) {
+        if kind.has_public_key() && !self.has_content(id.certificate())? {
             self.write_file(id.certificate(), &request)?;
         }
         self.label_key(id, kind, label)?;
@@ -111,6 +111,23 @@ impl<T: Transport> Hsm<T> {
         }
         let description = describe(kind, label, cka_id)?;
         self.write_file(id.description(), &description)
+    }
+
+    /// Gives a key that is there another label. Its description says what it is, or else its public half.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotLoggedIn`]; [`ErrorKind::BadAnswer`]: nothing says what kind of key it is.
+    pub fn rename_key(&mut self, id: KeyId, label: &str) -> Result<()> {
+        let there = self.read_file_if_there(id.description())?.unwrap_or_default();
+        if let Ok(known) = KeyDescription::parse(&there) {
+            let description = write(&KeyDescription { label: label.as_bytes(), ..known })?;
+            return self.write_file(id.description(), &description);
+        }
+        let kind = self.public_key(id).map_err(|_| {
+            let what = format!("label key {}", id.value());
+            Error::new(ErrorKind::BadAnswer, what, "nothing says what kind of key it is")
+        })?;
+        self.label_key(id, kind.key_type(), label)
     }
 
     /// The public half of a key, from its certificate or the request that was made with it.
@@ -146,7 +163,9 @@ impl<T: Transport> Hsm<T> {
     /// [`ErrorKind::NotFound`], [`ErrorKind::Exists`], [`ErrorKind::Refused`].
     pub fn derive_key(&mut self, source: KeyId, target: KeyId, tweak: &[u8]) -> Result<()> {
         let what = format!("derive key {} from key {}", target.value(), source.value());
-        self.call(&what, &Command::DeriveKey { source, target, tweak }).map(drop).map_err(explain_key)
+        self.call(&what, &Command::DeriveKey { source, target, tweak })
+            .map(drop)
+            .map_err(|error| explain_key(error).lacks("this card derives no keys"))
     }
 
     /// Deletes a key with its description and certificate.
@@ -165,7 +184,14 @@ impl<T: Transport> Hsm<T> {
     /// [`ErrorKind::NotFound`]: there is none any more, or it was replaced by a certificate.
     pub fn key_request(&mut self, id: KeyId) -> Result<Zeroizing<Vec<u8>>> {
         let what = format!("read the request of key {}", id.value());
-        let file = self.read_file(id.certificate())?;
+        let file = self.read_file(id.certificate()).map_err(|error| {
+            error.while_doing(what.clone()).explain(
+                Status::NOT_FOUND,
+                ErrorKind::NotFound,
+                "there is no such key, or the device has made no request for it",
+                "List the keys. Some cards make requests for key pairs that they generate, and for no other key.",
+            )
+        })?;
         match cvc::Request::parse(&file) {
             Ok(_) => Ok(file),
             Err(_) => Err(Error::new(ErrorKind::NotFound, what, "a certificate has taken its place")),
@@ -181,8 +207,11 @@ pub(crate) fn describe(kind: KeyType, label: &str, cka_id: &[u8]) -> Result<Vec<
         KeyType::Ec(_) | KeyType::Edwards(_) | KeyType::Montgomery(_) => Described::Ec,
         KeyType::Aes(_) => Described::Aes,
     };
-    let description = KeyDescription { key_type, label: label.as_bytes(), id: cka_id, bits: kind.bits() };
-    let mut out = vec![0; label.len().saturating_add(cka_id.len()).saturating_add(96)];
+    write(&KeyDescription { key_type, label: label.as_bytes(), id: cka_id, bits: kind.bits() })
+}
+
+fn write(description: &KeyDescription<'_>) -> Result<Vec<u8>> {
+    let mut out = vec![0; description.label.len().saturating_add(description.id.len()).saturating_add(96)];
     let len = description.write(&mut out);
     let len = len.map_err(|_| Error::new(ErrorKind::Usage, "describe the key", "its label is too long"))?;
     out.truncate(len);
@@ -191,6 +220,19 @@ pub(crate) fn describe(kind: KeyType, label: &str, cka_id: &[u8]) -> Result<Vec<
 
 fn okp(domain: &'static ferrite_crypto::okp::Domain) -> KeyAlgorithm<'static> {
     KeyAlgorithm::Ec { prime: domain.prime, a: Some(domain.order), b: Some(domain.base) }
+}
+
+/// What status words mean where a key is generated.
+fn explain_generation(error: Error, id: KeyId, kind: KeyType) -> Error {
+    const WHY: &str = "this card makes no keys of this kind, or none with these limits";
+    const ADVICE: &str = "Every SmartCard-HSM makes rsa:2048 and p256, most aes:256. Some take no limits, or fewer.";
+    let unknown = [Status::FUNCTION_NOT_SUPPORTED, Status::WRONG_DATA, Status::DATA_INVALID];
+    // Parameter 2 says which secret key.
+    let parameter = (id != KeyId::DEVICE && !kind.has_public_key()).then_some([Status::WRONG_P1P2, Status::INS]);
+    unknown
+        .into_iter()
+        .chain(parameter.into_iter().flatten())
+        .fold(explain_key(error), |error, status| error.explain(status, ErrorKind::Unsupported, WHY, ADVICE))
 }
 
 /// What status words mean where a key is made.

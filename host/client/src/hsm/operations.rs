@@ -1,8 +1,10 @@
 //! Signatures, decryption, agreement (specification part 2 §1 and §2).
 
 use super::Hsm;
-use crate::error::{Error, ErrorKind, Result, UNKNOWN};
+use crate::error::{Error, ErrorKind, Result};
 use crate::transport::Transport;
+use ferrite_crypto::hash::Hash;
+use ferrite_crypto::rsa;
 use ferrite_proto::command::{AlgorithmId, Command};
 use ferrite_proto::fid::KeyId;
 use ferrite_proto::status::Status;
@@ -21,13 +23,26 @@ impl<T: Transport> Hsm<T> {
         Ok(answer.to_vec())
     }
 
-    /// Decrypts with an RSA key.
+    /// Decrypts with an RSA key. Where the device does not know the padding, the host takes it off, in constant time.
     ///
     /// # Errors
     /// As [`Hsm::sign`].
     pub fn decrypt(&mut self, key: KeyId, algorithm: AlgorithmId, cryptogram: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         let what = format!("decrypt with key {}", key.value());
-        self.call(&what, &Command::Decipher { key, algorithm, data: cryptogram }).map_err(explain_use)
+        let answer = self.call(&what, &Command::Decipher { key, algorithm, data: cryptogram }).map_err(explain_use);
+        match (answer, unpadding(algorithm)) {
+            // Other cards leave the padding to the host.
+            (Err(error), Some(unpad)) if error.kind() == ErrorKind::Unsupported => {
+                let raw = Command::Decipher { key, algorithm: AlgorithmId::RSA_DECRYPT_RAW, data: cryptogram };
+                let mut block = self.call(&what, &raw).map_err(|_| error)?;
+                let message = unpad(&mut block).map_err(|_| {
+                    Error::new(ErrorKind::Refused, what, "it was encrypted for another key, or padded otherwise")
+                        .advise("Say how it was padded.")
+                })?;
+                Ok(Zeroizing::new(message.to_vec()))
+            }
+            (answer, _) => answer,
+        }
     }
 
     /// Agrees with a peer on a secret (ECDH, X25519, X448): the x or u coordinate. `peer` is its public key, uncompressed
@@ -53,6 +68,24 @@ impl<T: Transport> Hsm<T> {
     }
 }
 
+/// Takes the message out of an opened block.
+type Unpad = for<'a> fn(&'a mut [u8]) -> std::result::Result<&'a [u8], ferrite_crypto::Error>;
+
+/// How the host takes the padding off that an algorithm would.
+fn unpadding(algorithm: AlgorithmId) -> Option<Unpad> {
+    let all: [(_, Unpad); 6] = [
+        (AlgorithmId::RSA_DECRYPT_PKCS1, rsa::unpad_pkcs1),
+        (AlgorithmId::RSA_DECRYPT_OAEP, |block| rsa::unpad_oaep(Hash::Sha256, block)),
+        (AlgorithmId::RSA_DECRYPT_OAEP_SHA1, |block| rsa::unpad_oaep(Hash::Sha1, block)),
+        (AlgorithmId::RSA_DECRYPT_OAEP_SHA224, |block| rsa::unpad_oaep(Hash::Sha224, block)),
+        (AlgorithmId::RSA_DECRYPT_OAEP_SHA384, |block| rsa::unpad_oaep(Hash::Sha384, block)),
+        (AlgorithmId::RSA_DECRYPT_OAEP_SHA512, |block| rsa::unpad_oaep(Hash::Sha512, block)),
+    ];
+    all.into_iter().find(|(known, _)| *known == algorithm).map(|(_, unpad)| unpad)
+}
+
+const NO_ALGORITHM: &str = "this card has no such algorithm, or not for keys of this kind";
+
 /// What status words mean where a key is used.
 pub(super) fn explain_use(error: Error) -> Error {
     error
@@ -60,8 +93,14 @@ pub(super) fn explain_use(error: Error) -> Error {
         .explain(
             Status::WRONG_P1P2,
             ErrorKind::Unsupported,
-            UNKNOWN,
-            "It has no such algorithm, or not for keys of this kind.",
+            NO_ALGORITHM,
+            "Take another: every SmartCard-HSM signs with RSA and ECDSA, agrees by ECDH, and opens RSA without padding.",
+        )
+        .explain(
+            Status::FUNCTION_NOT_SUPPORTED,
+            ErrorKind::Unsupported,
+            NO_ALGORITHM,
+            "Take another: every SmartCard-HSM signs with RSA and ECDSA, agrees by ECDH, and opens RSA without padding.",
         )
         .explain(
             Status::CONDITIONS,

@@ -223,7 +223,7 @@ fn explain_session_pin(error: Error) -> Error {
         .explain(
             Status::INS,
             ErrorKind::Unsupported,
-            "this device was initialised without session PINs",
+            "this device was initialised without session PINs, or has none at all",
             "Session PINs are allowed when a device is initialised, which deletes everything.",
         )
         .explain(

@@ -17,7 +17,9 @@ impl<T: Transport> Hsm<T> {
     /// [`ErrorKind::NotLoggedIn`], [`ErrorKind::NotConfirmed`], [`ErrorKind::Refused`].
     pub fn create_seed(&mut self, seed: u8, kind: SeedKind, secret: Option<&[u8]>) -> Result<()> {
         let what = format!("make wallet {seed}");
-        self.call(&what, &Command::CreateSeed { kind, seed, secret: secret.map(Secret) }).map(drop)
+        self.call(&what, &Command::CreateSeed { kind, seed, secret: secret.map(Secret) })
+            .map(drop)
+            .map_err(explain_node)
     }
 
     /// The public form of a node: a serialised extended public key, without checksum; for a symmetric node its
@@ -98,6 +100,7 @@ fn new_path<'a>(what: &str, seed: u8, steps: &'a [u8]) -> Result<Path<'a>> {
 
 fn explain_node(error: Error) -> Error {
     error
+        .lacks("this card has no wallets")
         .explain(
             Status::EXECUTION,
             ErrorKind::NotFound,
