@@ -2,6 +2,7 @@
 
 use crate::app::Global;
 use crate::bytes::{self, Output};
+use crate::progress::{PROVING, during};
 use crate::report::{Report, pairs};
 use crate::secret::{self, Source};
 use clap::{Args, Subcommand};
@@ -121,7 +122,8 @@ impl Create {
         })?;
         for (name, authority) in [("root", &root), ("issuer", &issuer)] {
             let file = |extension: &str| self.directory.join(format!("{name}.{extension}"));
-            bytes::write_private(&file("key.pem"), authority.key_file(&password)?.as_bytes())?;
+            let key = during("Encrypting the key", || authority.key_file(&password))?;
+            bytes::write_private(&file("key.pem"), key.as_bytes())?;
             bytes::write_private(&file("cvcert"), authority.certificate())?;
         }
         let text = format!(
@@ -142,7 +144,8 @@ impl Certify {
         let mut device = global.open()?;
         let request = device.device_request()?;
         // A request can be copied; only the device can sign fresh bytes.
-        device.prove_device_key(&PublicKey::from_certificate(&request)?)?;
+        let key = PublicKey::from_certificate(&request)?;
+        during(PROVING, || device.prove_device_key(&key))?;
         let certificate = issuer.issue_device(&request, self.name.as_deref(), self.years)?;
         global.log_in(&mut device)?;
         device.install_device_certificate(&certificate, &[issuer.certificate(), &root])?;
@@ -158,12 +161,12 @@ impl Check {
         let roots = read_roots(&self.root)?;
         let mut device = global.open()?;
         let checked = chain::verify(&device.device_certificates()?, Trust::Roots(&roots))?;
-        device.prove_device_key(&checked.public_key)?;
+        during(PROVING, || device.prove_device_key(&checked.public_key))?;
         let issuers: Vec<_> = checked.issuers.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
         let text = pairs(&[
             ("Device", checked.serial()),
             ("Vouched for by", issuers.join(", ")),
-            ("Has its key", "yes, it signed fresh random bytes".into()),
+            ("Has its key", "yes, it proved it".into()),
         ]);
         Ok(Report::new(json!({ "serial": checked.serial(), "issuers": issuers, "proved": true }), text))
     }
@@ -173,7 +176,7 @@ impl DeviceKey {
     fn run(&self, global: &Global) -> Result<Report> {
         let mut device = global.open()?;
         let key = PublicKey::from_certificate(&device.device_certificates()?)?;
-        device.prove_device_key(&key)?;
+        during(PROVING, || device.prove_device_key(&key))?;
         self.output.deliver_text("public_key", &key.to_pem()?, json!({}))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::authority::read_roots;
 use crate::bytes;
+use crate::progress::during;
 use ferrite_client::{AnyTransport, PublicKey, Result, SecureChannel, Trust};
 use std::path::PathBuf;
 
@@ -26,6 +27,9 @@ impl std::str::FromStr for Believed {
     }
 }
 
+/// What is shown meanwhile.
+const OPENING: &str = "Opening a secure channel";
+
 impl Believed {
     /// Opens a secure channel through a transport.
     ///
@@ -35,11 +39,11 @@ impl Believed {
         Ok(Box::new(match self {
             Self::Root(path) => {
                 let roots = read_roots(std::slice::from_ref(path))?;
-                SecureChannel::open(transport, Trust::Roots(&roots))?
+                during(OPENING, || SecureChannel::open(transport, Trust::Roots(&roots)))?
             }
             Self::Key(path) => {
                 let key = PublicKey::from_file(&bytes::read(path)?)?;
-                SecureChannel::open(transport, Trust::Key(&key))?
+                during(OPENING, || SecureChannel::open(transport, Trust::Key(&key)))?
             }
         }))
     }

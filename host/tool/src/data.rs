@@ -3,6 +3,7 @@
 use crate::app::{Device, Global};
 use crate::bytes::{self, Output};
 use crate::named::named;
+use crate::progress::during;
 use crate::report::Report;
 use clap::{Args, Subcommand};
 use ferrite_client::Result;
@@ -97,7 +98,8 @@ impl Put {
     fn run(&self, global: &Global) -> Result<Report> {
         let content = bytes::read(&self.file)?;
         let mut device = global.open_and_log_in()?;
-        let number = device.store_data(&self.label, &self.application, self.private, &content)?;
+        let store = || device.store_data(&self.label, &self.application, self.private, &content);
+        let number = during("Storing", store)?;
         let json = json!({ "number": number, "label": self.label, "bytes": content.len() });
         Ok(Report::line(json, format!("{} bytes are stored as {number}, {:?}.", content.len(), self.label)))
     }
@@ -110,7 +112,7 @@ impl Get {
         if object.is_private {
             global.log_in(&mut device)?;
         }
-        let content = device.data(object.number)?;
+        let content = during("Reading", || device.data(object.number))?;
         self.output.deliver("content", &content, json!({ "number": object.number, "label": object.label }))
     }
 }

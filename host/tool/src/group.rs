@@ -3,6 +3,7 @@
 use crate::app::Global;
 use crate::authority::Password;
 use crate::bytes;
+use crate::progress::{PROVING, during};
 use crate::report::Report;
 use crate::status::{domain_json, domain_text};
 use clap::{Args, Subcommand};
@@ -87,7 +88,8 @@ impl Create {
         bytes::create_private_directory(&self.directory).map_err(|error| {
             Error::new(ErrorKind::Io, format!("make the directory {}", self.directory.display()), error.to_string())
         })?;
-        bytes::write_private(&self.directory.join("group.key.pem"), group.key_file(&password)?.as_bytes())?;
+        let key = during("Encrypting the key", || group.key_file(&password))?;
+        bytes::write_private(&self.directory.join("group.key.pem"), key.as_bytes())?;
         bytes::write_private(&self.directory.join("group.cvcert"), group.certificate())?;
         let text = format!("The group {} is in {}.", self.name, self.directory.display());
         Ok(Report::line(json!({ "directory": self.directory, "name": self.name }), text))
@@ -103,7 +105,7 @@ impl Join {
         // The device in hand vouches for itself, and proves its key; whether it is the right one is for who holds it.
         let key = PublicKey::from_certificate(&certificates)?;
         chain::verify(&certificates, Trust::Key(&key))?;
-        device.prove_device_key(&key)?;
+        during(PROVING, || device.prove_device_key(&key))?;
         global.log_in(&mut device)?;
         let status = device.join_group(self.domain, &group.admit(&certificates)?)?;
         let text = format!("Key domain {}: {}", status.domain, domain_text(&status.state));
@@ -115,7 +117,7 @@ impl Offer {
     fn run(&self, global: &Global) -> Result<Report> {
         let mut device = global.open_and_log_in()?;
         let id = device.free_key_id()?;
-        device.generate_exchange_key(id, self.domain)?;
+        during("Generating the exchange key", || device.generate_exchange_key(id, self.domain))?;
         bytes::write_private(&self.file, &device.introduce_key(id)?.to_bytes()?)?;
         let text = format!("Exchange key {} is there; its introduction is in {}.", id.value(), self.file.display());
         Ok(Report::line(json!({ "id": id.value(), "file": self.file }), text))
@@ -128,7 +130,7 @@ impl Agree {
         let mut device = global.open()?;
         let id = global.find_key(&mut device, &self.key)?;
         global.log_in(&mut device)?;
-        device.agree_on_dkek(id, &peer)?;
+        during("Agreeing", || device.agree_on_dkek(id, &peer))?;
         let domain = device.key_attributes(id)?.domain.unwrap_or_default();
         let status = device.domain(domain)?;
         let text = format!("Key domain {domain}: {}", domain_text(&status.state));

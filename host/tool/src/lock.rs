@@ -2,6 +2,7 @@
 
 use crate::app::Global;
 use crate::bytes;
+use crate::progress::during;
 use crate::report::Report;
 use clap::{Args, Subcommand};
 use ferrite_client::crypto::lock::Mask;
@@ -50,7 +51,8 @@ impl Command {
                     let text = Zeroizing::new(hex::encode(secret.as_ref()) + "\n");
                     bytes::write_private(file, text.as_bytes())?;
                 }
-                device.enable_lock(&read(file)?)?;
+                let mask = read(file)?;
+                during("Locking", || device.enable_lock(&mask))?;
                 let text = format!("The device is locked. Copy {} to a safe place now.", file.display());
                 Ok(Report::line(json!({ "locked": true, "file": file }), text))
             }
@@ -64,7 +66,7 @@ impl Command {
                 let mut device = global.open_and_log_in()?;
                 // A locked device must be open to be unlocked.
                 device.open_lock(&mask)?;
-                device.disable_lock(&mask)?;
+                during("Unlocking", || device.disable_lock(&mask))?;
                 Ok(Report::line(json!({ "locked": false }), "The device is unlocked."))
             }
         }

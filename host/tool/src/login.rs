@@ -2,6 +2,7 @@
 
 use crate::app::{Device, Global};
 use crate::bytes::{self, Output};
+use crate::progress::during;
 use crate::report::Report;
 use crate::secret::{self, Source};
 use clap::{Args, Subcommand};
@@ -55,7 +56,7 @@ impl Command {
             Self::Register(register) => {
                 let introduction = Introduction::parse(&bytes::read(&register.file)?)?;
                 let mut device = global.open_and_log_in()?;
-                let state = device.register_key(&introduction, register.slot)?;
+                let state = during("Registering the key", || device.register_key(&introduction, register.slot))?;
                 let holder = String::from_utf8_lossy(&introduction.holder()?).into_owned();
                 let text = format!("{holder} is registered. {}", describe(state));
                 Ok(Report::line(login_json(state, &[holder.into()]), text))
@@ -124,7 +125,7 @@ pub(crate) fn log_in(device: &mut Device, holders: &[Holder], pin: Option<&Sourc
         let what = format!("user PIN of the device {}", holder.device);
         theirs.login(&secret::get(pin, "PICO_HSM_HOLDER_PIN", "--holder-pin", &what)?)?;
         let challenge = device.login_challenge()?;
-        let answer = theirs.answer_challenge(id, &challenge)?;
+        let answer = during("The other device signs", || theirs.answer_challenge(id, &challenge))?;
         device.login_with_answer(&name, &answer)?;
     }
     match device.public_key_login()? {

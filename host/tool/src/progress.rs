@@ -3,6 +3,9 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
+/// What is shown while a device proves who it is.
+pub(crate) const PROVING: &str = "Having the device prove its key";
+
 /// Shows on a terminal that work is going on, with the time it has taken, until it ends.
 pub(crate) fn during<R>(message: impl Into<String>, work: impl FnOnce() -> R) -> R {
     let bar = ProgressBar::new_spinner();

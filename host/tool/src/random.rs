@@ -2,6 +2,7 @@
 
 use crate::app::Global;
 use crate::bytes::Output;
+use crate::progress::during;
 use crate::report::Report;
 use clap::Args;
 use ferrite_client::Result;
@@ -25,7 +26,8 @@ impl Arguments {
     /// The device refuses: its generator failed its tests.
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
         let mut bytes = Zeroizing::new(vec![0; usize::try_from(self.count).unwrap_or_default()]);
-        global.open()?.random(&mut bytes)?;
+        let mut device = global.open()?;
+        during("Getting random bytes", || device.random(&mut bytes))?;
         self.output.deliver("random", &bytes, json!({}))
     }
 }

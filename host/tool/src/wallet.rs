@@ -2,6 +2,7 @@
 
 use crate::app::Global;
 use crate::bytes::{self, Hex, Output};
+use crate::progress::during;
 use crate::report::Report;
 use clap::{Args, Subcommand, ValueEnum};
 use ferrite_client::crypto::hash::Hash;
@@ -131,7 +132,8 @@ impl Create {
             Kind::Symmetric => SeedKind::Symmetric,
         };
         let mut device = global.open_and_log_in()?;
-        device.create_seed(self.wallet, kind, seed.as_ref().map(|seed| seed.as_slice()))?;
+        let seed = seed.as_ref().map(|seed| seed.as_slice());
+        during("Making the wallet", || device.create_seed(self.wallet, kind, seed))?;
         Ok(Report::line(json!({ "wallet": self.wallet }), format!("Wallet {} is there.", self.wallet)))
     }
 }
@@ -162,7 +164,8 @@ fn step(text: &str) -> Result<PathStep<'_>> {
 impl Xpub {
     fn run(&self, global: &Global) -> Result<Report> {
         let mut device = global.open_and_log_in()?;
-        let node = device.public_node(self.node.wallet, &self.node.steps()?)?;
+        let steps = self.node.steps()?;
+        let node = during("Deriving", || device.public_node(self.node.wallet, &steps))?;
         // A serialised key has 78 bytes; a symmetric node has a fingerprint only.
         let (name, text) =
             if node.len() == 78 { ("xpub", base58check(&node)) } else { ("fingerprint", hex::encode(&node)) };
@@ -176,7 +179,7 @@ impl Sign {
         let digest = if self.digest { input.to_vec() } else { Hash::Sha256.digest(&[&input]).as_ref().to_vec() };
         let steps = self.node.steps()?;
         let mut device = global.open_and_log_in()?;
-        let signature = device.sign_with_node(self.node.wallet, &steps, &digest)?;
+        let signature = during("Signing", || device.sign_with_node(self.node.wallet, &steps, &digest))?;
         self.output.deliver("signature", &signature, json!({ "path": self.node.path }))
     }
 }
@@ -193,7 +196,9 @@ impl Cipher {
         let steps = self.node.steps()?;
         let mut device = global.open_and_log_in()?;
         let associated = self.associated.as_bytes();
-        let result = device.cipher_with_node(self.node.wallet, &steps, direction, associated, iv, &input)?;
+        let message = if direction == Direction::Encrypt { "Encrypting" } else { "Decrypting" };
+        let cipher = || device.cipher_with_node(self.node.wallet, &steps, direction, associated, iv, &input);
+        let result = during(message, cipher)?;
         self.output.deliver("result", &result, json!({ "path": self.node.path }))
     }
 }
