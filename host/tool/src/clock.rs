@@ -20,8 +20,25 @@ pub(crate) enum Command {
 #[derive(Args)]
 pub(crate) struct Set {
     /// Seconds since 1970 [default: this computer's time]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", conflicts_with = "utc")]
     unix: Option<u32>,
+    /// Date and time in UTC, as in 2027-01-15T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = parse)]
+    utc: Option<Moment>,
+}
+
+/// A date and time as RFC 3339 has it, in UTC.
+fn parse(text: &str) -> std::result::Result<Moment, String> {
+    let bytes = || {
+        let (date, time) = text.strip_suffix('Z').unwrap_or(text).split_once(['T', ' '])?;
+        let numbers = date.split('-').chain(time.split(':')).map(|digits| digits.parse::<u16>().ok());
+        let [year, rest @ ..] = <[u16; 6]>::try_from(numbers.collect::<Option<Vec<_>>>()?).ok()?;
+        let [high, low] = year.to_be_bytes();
+        let [month, day, hour, minute, second] = rest.map(|number| u8::try_from(number).unwrap_or(u8::MAX));
+        Some([high, low, month, day, 0, hour, minute, second])
+    };
+    let moment = bytes().and_then(|bytes| Moment::from_bytes(&bytes, Months::FromOne).ok());
+    moment.ok_or_else(|| "write it as in 2027-01-15T08:00:00Z".into())
 }
 
 impl Command {
@@ -43,7 +60,7 @@ impl Command {
                     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
                     since.and_then(|since| u32::try_from(since.as_secs()).ok())
                 };
-                let seconds = set.unix.or_else(now).ok_or_else(|| {
+                let seconds = set.unix.or(set.utc.map(|moment| moment.0)).or_else(now).ok_or_else(|| {
                     Error::new(ErrorKind::Usage, "set the clock", "this computer's clock is out of reach")
                         .advise("Say the time: --unix SECONDS")
                 })?;
@@ -72,5 +89,16 @@ mod tests {
         // date -u -d @1800000000
         assert_eq!(text(Moment(1_800_000_000)), "2027-01-15T08:00:00Z");
         assert_eq!(text(Moment(0)), "1970-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_nothing_else() {
+        for moment in [0, 1_800_000_000, u32::MAX].map(Moment) {
+            assert_eq!(parse(&text(moment)), Ok(moment));
+        }
+        assert_eq!(parse("2027-01-15 08:00:00"), Ok(Moment(1_800_000_000)));
+        for wrong in ["", "2027-01-15", "2027-02-29T08:00:00Z", "2027-01-15T24:00:00Z", "2027-01-15T08:00:00+01:00"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! `config`, `reboot` and `factory-reset`: the board, through the rescue application.
 
 use crate::app::Global;
+use crate::options::{on_off, on_or_off};
 use crate::progress::during;
 use crate::report::{Report, pairs};
 use clap::{Args, Subcommand};
 use ferrite_client::proto::configuration::{
-    Brightness, ColourOrder, Configuration, Interfaces, Led, LedDriver, PresenceTimeout, Product, UsbIds,
+    BoardOptions, Brightness, ColourOrder, Configuration, Curves, Interfaces, Led, LedDriver, PresenceTimeout, Product,
+    UsbIds,
 };
 use ferrite_client::proto::rescue::Which;
 use ferrite_client::{Error, ErrorKind, Result};
@@ -43,13 +45,37 @@ pub(crate) struct Set {
     /// What drives the LED: gpio, pimoroni, ws2812, cyw43, neopixel, none; and the order of colours, as in ws2812:grb
     #[arg(long, value_parser = parse_led)]
     led_driver: Option<Led>,
+    /// Whether the LED swells and fades, or goes on and off
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
+    led_dimming: Option<bool>,
+    /// Whether the LED shines steadily, and does not blink
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
+    led_steady: Option<bool>,
     /// How long the device waits for its button, 1 to 60 seconds
     #[arg(long, value_name = "SECONDS", value_parser = parse_timeout)]
     presence_timeout: Option<PresenceTimeout>,
     /// USB interfaces: ccid, vendor, or both with a comma
     #[arg(long, value_parser = parse_interfaces)]
     interfaces: Option<Interfaces>,
+    /// Curves on which keys may be made and imported, with commas; or all. Those without a name here always may
+    #[arg(long, value_parser = parse_curves)]
+    curves: Option<Curves>,
 }
+
+/// Curves that can be switched off, by the names of the kinds of keys.
+const CURVES: [(&str, Curves); 11] = [
+    ("p256", Curves::P256),
+    ("p384", Curves::P384),
+    ("p521", Curves::P521),
+    ("secp256k1", Curves::SECP256K1),
+    ("brainpoolp256r1", Curves::BRAINPOOL_P256),
+    ("brainpoolp384r1", Curves::BRAINPOOL_P384),
+    ("brainpoolp512r1", Curves::BRAINPOOL_P512),
+    ("ed25519", Curves::ED25519),
+    ("ed448", Curves::ED448),
+    ("x25519", Curves::X25519),
+    ("x448", Curves::X448),
+];
 
 type Parsed<T> = std::result::Result<T, String>;
 
@@ -83,6 +109,21 @@ fn parse_led(text: &str) -> Parsed<Led> {
     }
 }
 
+fn parse_curves(text: &str) -> Parsed<Curves> {
+    if text == "all" {
+        return Ok(Curves::ALL);
+    }
+    let bit = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        CURVES.iter().find(|(known, _)| *known == name).map(|(_, curve)| curve.value())
+    };
+    let bits = text.split(',').map(bit).try_fold(0, |all, bit| bit.map(|bit| all | bit));
+    bits.and_then(Curves::new).ok_or_else(|| {
+        let names: Vec<_> = CURVES.iter().map(|(name, _)| *name).collect();
+        format!("there are {}, or all", names.join(", "))
+    })
+}
+
 fn parse_interfaces(text: &str) -> Parsed<Interfaces> {
     let bit = |name: &str| match name {
         "ccid" => Some(1),
@@ -108,7 +149,8 @@ impl Command {
             Self::Set(set) => {
                 set.warn(global)?;
                 // The device takes the whole configuration: what is not changed must be said again.
-                let stored = set.configuration().or(device.configuration(Which::Stored)?);
+                let stored = device.configuration(Which::Stored)?;
+                let stored = set.configuration(&stored).or(stored);
                 during(BUTTON, || device.set_configuration(&stored))?;
                 let effective = device.configuration(Which::Effective)?;
                 Ok(show(&effective, &stored))
@@ -124,8 +166,15 @@ impl Command {
 }
 
 impl Set {
-    fn configuration(&self) -> Configuration {
+    fn configuration(&self, stored: &Configuration) -> Configuration {
+        let switches = [(self.led_dimming, BoardOptions::DIMS_LED), (self.led_steady, BoardOptions::STEADY_LED)];
+        let said = switches.iter().any(|(switch, _)| switch.is_some());
+        let options = switches.iter().fold(stored.options.unwrap_or_default(), |options, (switch, which)| {
+            switch.map_or(options, |is_on| options.with(*which, is_on))
+        });
         Configuration {
+            options: said.then_some(options),
+            curves: self.curves,
             usb_ids: self.usb,
             led_pin: self.led_pin,
             brightness: self.led_brightness,
@@ -133,7 +182,6 @@ impl Set {
             product: self.product,
             interfaces: self.interfaces,
             led: self.led_driver,
-            ..Configuration::default()
         }
     }
 
@@ -173,14 +221,26 @@ fn show(effective: &Configuration, stored: &Configuration) -> Report {
             let names = [(it.ccid(), "ccid"), (it.vendor(), "vendor")];
             names.into_iter().filter_map(|(is_on, name)| is_on.then_some(name)).collect::<Vec<_>>().join(",")
         });
+        let switch = |which| configuration.options.map(|options| on_off(options.contains(which)).to_owned());
+        let curves = configuration.curves.map(|curves| match curves {
+            Curves::ALL => "all".to_owned(),
+            curves => {
+                let on = CURVES.iter().filter(|(_, curve)| curves.contains(*curve)).map(|(name, _)| *name);
+                let on: Vec<_> = on.collect();
+                if on.is_empty() { "none".to_owned() } else { on.join(",") }
+            }
+        });
         [
             ("usb", configuration.usb_ids.map(|ids| format!("{:04X}:{:04X}", ids.vendor, ids.product))),
             ("product", configuration.product.map(|product| product.as_str().to_owned())),
             ("led_pin", configuration.led_pin.map(|pin| pin.to_string())),
             ("led_brightness", configuration.brightness.map(|brightness| brightness.level().to_string())),
             ("led_driver", led),
+            ("led_dimming", switch(BoardOptions::DIMS_LED)),
+            ("led_steady", switch(BoardOptions::STEADY_LED)),
             ("presence_timeout", configuration.presence_timeout.map(|timeout| timeout.seconds().to_string())),
             ("interfaces", interfaces),
+            ("curves", curves),
         ]
     };
     let (now, own) = (describe(effective), describe(stored));
@@ -260,6 +320,9 @@ mod tests {
         assert_eq!(parse_led("WS2812:grb").map(|led| led.driver), Ok(LedDriver::Ws2812));
         assert_eq!(parse_led("none").map(|led| led.driver), Ok(LedDriver::None));
         assert_eq!(parse_interfaces("ccid,vendor").map(Interfaces::value), Ok(3));
+        assert_eq!(parse_curves("P256,x448").map(Curves::value), Ok(0x401));
+        assert_eq!(parse_curves("all"), Ok(Curves::ALL));
+        assert!(parse_curves("p256,").is_err() && parse_curves("").is_err() && parse_curves("rsa").is_err());
         assert!(parse_usb("20A04230").is_err() && parse_led("lamp").is_err() && parse_led("gpio:xyz").is_err());
         assert!(parse_interfaces("").is_err() && parse_brightness("16").is_err() && parse_timeout("0").is_err());
     }

@@ -78,7 +78,7 @@ fn status(global: &Global) -> Result<Report> {
     let mut device = global.open()?;
     let Some(state) = device.public_key_login()? else {
         let text = "The device was initialised without public-key authentication.";
-        return Ok(Report::line(json!({ "slots": 0 }), text));
+        return Ok(Report::line(json!({ "slots": 0, "free": 0, "needed": 0, "keys": [] }), text));
     };
     let mut text = describe(state) + "\n";
     let mut keys = Vec::new();

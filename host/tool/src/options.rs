@@ -21,14 +21,18 @@ pub(crate) enum Command {
 #[group(required = true, multiple = true)]
 pub(crate) struct Set {
     /// Every use of a key waits for the device's button
-    #[arg(long, value_name = "on|off", value_parser = parse)]
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
     press_to_confirm: Option<bool>,
     /// Every new key gets a use counter
-    #[arg(long, value_name = "on|off", value_parser = parse)]
+    #[arg(long, value_name = "on|off", value_parser = on_or_off)]
     count_every_key: Option<bool>,
 }
 
-fn parse(text: &str) -> std::result::Result<bool, String> {
+/// Reads a switch.
+///
+/// # Errors
+/// It is neither on nor off.
+pub(crate) fn on_or_off(text: &str) -> std::result::Result<bool, String> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),
@@ -60,9 +64,14 @@ impl Command {
     }
 }
 
+/// A switch, in words.
+pub(crate) fn on_off(is_on: bool) -> &'static str {
+    if is_on { "on" } else { "off" }
+}
+
 fn show(options: Options) -> Report {
     let names = option_names(options);
-    let on = |is_on: bool| if is_on { "on" } else { "off" }.to_owned();
+    let on = |is_on: bool| on_off(is_on).to_owned();
     let text = pairs(&[
         ("press-to-confirm", on(options.press_to_confirm())),
         ("count-every-key", on(options.counts_every_key())),

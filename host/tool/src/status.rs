@@ -24,6 +24,7 @@ impl Arguments {
         let application = device.application();
         let token = device.token()?;
         let info = tolerate(device.device_info())?;
+        let memory = tolerate(device.memory())?;
         let user = device.pin_state(PinReference::User)?;
         let so = tolerate(device.pin_state(PinReference::SecurityOfficer))?;
         let domains = tolerate(device.domains())?.unwrap_or_default();
@@ -48,6 +49,9 @@ impl Arguments {
             "key_domains": domains.iter().map(domain_json).collect::<Vec<_>>(),
             "keys": keys,
             "free_bytes": info.map(|info| info.free),
+            "memory": memory.map(|memory| json!({
+                "used": memory.used, "total": memory.total, "records": memory.records, "flash": memory.flash,
+            })),
         });
         let or = |text: String, other: &str| if text.is_empty() { other.to_owned() } else { text };
         let mut lines = vec![
@@ -81,7 +85,15 @@ impl Arguments {
         }
         lines.push(("Keys", keys.to_string()));
         if let Some(info) = info {
-            lines.push(("Free", format!("{} KiB", info.free / 1024)));
+            let of = memory.map_or_else(String::new, |memory| {
+                format!(
+                    " of {}, {} records, in {} KiB of flash",
+                    memory.total / 1024,
+                    memory.records,
+                    memory.flash / 1024
+                )
+            });
+            lines.push(("Free", format!("{} KiB{of}", info.free / 1024)));
         }
         let mut text = pairs(&lines);
         if user == PinState::NotSet {

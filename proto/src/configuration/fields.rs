@@ -49,13 +49,29 @@ impl BoardOptions {
     }
 
     /// 0002: the LED can be dimmed.
-    pub const fn dims_led(self) -> bool {
-        self.0 & 0x0002 != 0
+    pub const DIMS_LED: Self = Self(0x0002);
+    /// 0008: the LED does not blink.
+    pub const STEADY_LED: Self = Self(0x0008);
+
+    /// Whether all of `other` are on.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
     }
 
-    /// 0008: the LED does not blink.
+    /// These, with `which` on or off.
+    #[must_use]
+    pub const fn with(self, which: Self, is_on: bool) -> Self {
+        if is_on { Self(self.0 | which.0) } else { Self(self.0 & !which.0) }
+    }
+
+    /// The LED can be dimmed.
+    pub const fn dims_led(self) -> bool {
+        self.contains(Self::DIMS_LED)
+    }
+
+    /// The LED does not blink.
     pub const fn steady_led(self) -> bool {
-        self.0 & 0x0008 != 0
+        self.contains(Self::STEADY_LED)
     }
 }
 

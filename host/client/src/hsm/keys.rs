@@ -225,7 +225,8 @@ fn okp(domain: &'static ferrite_crypto::okp::Domain) -> KeyAlgorithm<'static> {
 /// What status words mean where a key is generated.
 fn explain_generation(error: Error, id: KeyId, kind: KeyType) -> Error {
     const WHY: &str = "this card makes no keys of this kind, or none with these limits";
-    const ADVICE: &str = "Every SmartCard-HSM makes rsa:2048 and p256, most aes:256. Some take no limits, or fewer.";
+    const ADVICE: &str = "Every SmartCard-HSM makes rsa:2048 and p256, most aes:256. Some take no limits, or fewer. On a board with \
+        Ferrite, the configuration may have switched the curve off.";
     let unknown = [Status::FUNCTION_NOT_SUPPORTED, Status::WRONG_DATA, Status::DATA_INVALID];
     // Parameter 2 says which secret key.
     let parameter = (id != KeyId::DEVICE && !kind.has_public_key()).then_some([Status::WRONG_P1P2, Status::INS]);
