@@ -206,6 +206,32 @@ fn a_key_signs_even_if_the_card_keeps_no_public_half_of_it() -> Result<()> {
 }
 
 #[test]
+fn a_key_of_another_kind_is_named_as_that() -> Result<()> {
+    let tool = Tool::initialized(&[])?;
+    tool.succeed(&["key", "generate", "p256", "--label", "curve"])?;
+    tool.succeed(&["key", "generate", "aes:256", "--label", "secret"])?;
+    let secret = ["sign", "secret", "/dev/null"];
+    says(&tool.run(&secret)?, 1, "cannot sign with key 2: it is a secret key");
+    says(&tool.run(&["decrypt", "curve", "/dev/null"])?, 1, "cannot decrypt with key 1: it is a key on a curve");
+    assert!(tool.run(&["decrypt", "secret", "/dev/null"])?.stderr.contains("cipher decrypt"));
+    says(&tool.run(&["cipher", "encrypt", "curve", "/dev/null"])?, 1, "cannot encrypt: key 1 is no secret key");
+    assert_eq!(tool.run(&["verify", "secret", "/dev/null", "-s", "/dev/null"])?.code, 5);
+    let certificate = tool.run(&["cert", "delete", "key:curve", "--yes"])?;
+    assert!(certificate.code == 5 && certificate.stderr.contains("cert put --key"), "{}", certificate.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_path_where_no_device_is_is_named() -> Result<()> {
+    let tool = Tool::blank()?;
+    for command in ["list", "status"] {
+        let outcome = tool.run(&["--device", "/nowhere", command])?;
+        says(&outcome, 2, "cannot reach the virtual device at /nowhere: there is no such socket");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_unknown_key_is_named_by_number_and_by_label() -> Result<()> {
     let tool = Tool::initialized(&[])?;
     says(&tool.run(&["key", "show", "77"])?, 5, "cannot find key 77: there is no such key");

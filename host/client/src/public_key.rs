@@ -148,7 +148,8 @@ impl PublicKey {
                 }
             }
             cvc::PublicKey::Secret { .. } => {
-                return Err(Error::new(ErrorKind::NotFound, WHAT, "a secret key has none"));
+                return Err(Error::new(ErrorKind::NotFound, WHAT, "a secret key has none")
+                    .advise("Secret keys encrypt and authenticate; they sign nothing."));
             }
         })
     }
@@ -235,7 +236,8 @@ impl PublicKey {
     pub fn from_spki(bytes: &[u8]) -> Result<Self> {
         let bad = |why: &'static str| Error::new(ErrorKind::BadInput, WHAT, why);
         type Info<'a> = SubjectPublicKeyInfo<AnyRef<'a>, BitString>;
-        let info = Info::from_der(bytes).map_err(|_| bad("it has another form"))?;
+        let info = Info::from_der(bytes)
+            .map_err(|_| bad("it has another form").advise("Take a public key or a certificate, in PEM or DER."))?;
         let key = info.subject_public_key.as_bytes().ok_or_else(|| bad("it does not end at a byte"))?;
         let key_type = okp_of_oid(info.algorithm.oid);
         match (info.algorithm.oid, info.algorithm.parameters, key_type) {

@@ -29,11 +29,12 @@ pub(crate) struct Vouch {
 }
 
 #[derive(Args)]
+#[group(id = "trust", required = true, multiple = true, args = ["root", "device_key"])]
 pub(crate) struct Check {
     /// The report
     file: PathBuf,
     /// The certificate of a root that is trusted
-    #[arg(long, value_name = "FILE", required_unless_present = "device_key")]
+    #[arg(long, value_name = "FILE")]
     root: Vec<PathBuf>,
     /// The public key of the device itself, known from before
     #[arg(long, value_name = "FILE", conflicts_with = "root")]

@@ -212,7 +212,11 @@ impl Put {
 impl Named {
     fn find(&self, device: &mut Device) -> Result<CertificateObject> {
         let what = format!("find the certificate {:?}", self.certificate);
-        let missing = ["there is none of this number or label", "List them: pico-hsm-tool cert list"];
+        let missing = if self.certificate.starts_with("key:") {
+            ["that of a key goes with its key", "Replace it: pico-hsm-tool cert put --key KEY FILE"]
+        } else {
+            ["there is none of this number or label", "List them: pico-hsm-tool cert list"]
+        };
         let objects = device.objects()?.certificates;
         named(objects, &self.certificate, |object| (object.number, &object.label), what, missing)
     }

@@ -1,11 +1,13 @@
 //! `decrypt` and `agree`: what private keys do besides signing.
 
-use crate::app::Global;
+use crate::app::{Device, Global};
 use crate::bytes::{self, Output};
 use crate::progress::during;
 use crate::report::Report;
 use clap::{Args, ValueEnum};
 use ferrite_client::proto::command::AlgorithmId;
+use ferrite_client::proto::fid::KeyId;
+use ferrite_client::proto::pkcs15::KeyType as Described;
 use ferrite_client::proto::status::Status;
 use ferrite_client::{Error, ErrorKind, PublicKey, Result};
 use serde_json::json;
@@ -68,6 +70,7 @@ impl Decrypt {
         let input = bytes::read(&self.file)?;
         let mut device = global.open()?;
         let id = global.find_key(&mut device, &self.key)?;
+        demand_rsa(&mut device, id)?;
         global.log_in(&mut device)?;
         let plain = during("Decrypting", || device.decrypt(id, self.padding.algorithm(), &input)).map_err(|error| {
             let name = self.padding.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
@@ -80,6 +83,18 @@ impl Decrypt {
         })?;
         self.output.deliver("plaintext", &plain, json!({ "key": id.value() }))
     }
+}
+
+/// Only RSA keys decrypt by themselves. A key that nothing is said about may be one.
+fn demand_rsa(device: &mut Device, id: KeyId) -> Result<()> {
+    let key = device.key_object(id)?;
+    let (is, advice) = match key.described {
+        Some(Described::Ec) => ("a key on a curve", "Agree with somebody on a secret: pico-hsm-tool agree"),
+        Some(Described::Aes) => ("a secret key", "Secret keys decrypt so: pico-hsm-tool cipher decrypt"),
+        Some(Described::Rsa) | None => return Ok(()),
+    };
+    let what = format!("decrypt with key {}", id.value());
+    Err(Error::new(ErrorKind::Usage, what, format!("it is {is}, and no RSA key")).advise(advice))
 }
 
 /// Agree with somebody on a secret (ECDH, X25519, X448)

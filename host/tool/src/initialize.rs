@@ -169,7 +169,9 @@ impl Arguments {
                 "Next, for each key domain: pico-hsm-tool domain create, or pico-hsm-tool group join\n".to_owned()
             }
         });
-        Ok(Report::new(json, text).next("pico-hsm-tool key generate p256 --label NAME"))
+        // Who had keys here may have a backup.
+        let restore = if is_blank || self.dkek_shares.is_none() { "" } else { "\npico-hsm-tool restore FILE" };
+        Ok(Report::new(json, text).next(format!("pico-hsm-tool key generate p256 --label NAME{restore}")))
     }
 
     fn options(&self) -> Options {
@@ -213,8 +215,9 @@ impl Arguments {
 fn loss(device: &mut Device, serial: &str) -> Result<String> {
     let objects = device.objects()?;
     Ok(format!(
-        "Everything on the device {serial} will be deleted, for good: {}, its key\n\
-         domains and registered public keys. Only what was backed up can come back.",
+        "Everything on the device {serial} will be deleted, for good:\n\
+         {}, its key domains and registered public keys.\n\
+         Only what was backed up can come back.",
         contents(objects.keys.len(), objects.certificates.len(), objects.data.len()),
     ))
 }

@@ -26,6 +26,10 @@ impl Arguments {
             }
             _ => error,
         })?;
+        if let (Some(name), []) = (global.device.as_deref().filter(|_| !sockets.is_empty()), found.as_slice()) {
+            // This says what is wrong with the path.
+            ferrite_client::open(Some(name))?;
+        }
         let rows: Vec<_> = found
             .iter()
             .map(|found| {

@@ -121,6 +121,11 @@ fn as_described(device: &mut Device, id: KeyId) -> Result<Scheme> {
             _ => Hash::Sha512,
         })),
         Some((Some(Described::Rsa), _)) => Ok(Scheme::RsaPkcs1(Hash::Sha256)),
+        Some((Some(Described::Aes), _)) => {
+            Err(Error::new(ErrorKind::Usage, format!("sign with key {}", id.value()), "it is a secret key").advise(
+                "Authenticate with it: pico-hsm-tool mac. Or make one that signs: pico-hsm-tool key generate p256",
+            ))
+        }
         // This says that there is no such key, or none that signs.
         _ => device.public_key(id).and_then(|public| Scheme::of(public.key_type())),
     }
