@@ -172,6 +172,50 @@ fn a_report_does_not_pass_for_one_of_another_key_in_the_same_place() {
     assert_ne!(secret_key(&old).1.expect("an identifier").as_slice(), derived);
 }
 
+/// What a request was before a key came, whoever wrote it, says nothing of that key; and a key that does not come changes none.
+#[test]
+fn whatever_lies_where_a_request_belongs_gives_way_to_that_of_the_key() {
+    let mut device = device();
+    device.ok(&generate_p256(1, &[]));
+    device.ok(&generate_secret(2, 0xB2, &[]));
+    let [pair, secret] = [1, 2].map(|key| wrap(&mut device, key));
+    let honest = request(&mut device, 1);
+    let mut broken = pair.clone();
+    broken[pair.len() - 1] ^= 1;
+    let no_key = [apdu(0x80, 0x74, 9, 0x93, &broken, None), apdu(0x80, 0x76, 8, 9, TWEAK, None)];
+    // A request that the user puts there, and something longer than whatever comes.
+    let long = [honest.as_slice(), &[0x67; 2000]].concat();
+    for before in [&honest, &long] {
+        device.ok(&update(0xCE09, 0, before));
+        for command in &no_key {
+            assert_ne!(device.status(command), 0x9000);
+            assert_eq!(device.status(&read(0xCC09, 0)), 0x6A82);
+            assert_eq!(device.ok(&read(0xCE09, 0)), **before);
+        }
+    }
+    for before in [&honest, &long] {
+        for blob in [&pair, &secret] {
+            device.ok(&update(0xCE09, 0, before));
+            unwrap(&mut device, 9, blob);
+            assert_eq!(origin(&mut device, 9), Origin::Imported);
+            assert!(device.ok(&read(0xCE09, 0)).len() < long.len());
+            device.ok(&delete(0xCC09));
+        }
+    }
+    // The same places under a former owner.
+    device.ok(&initialize(&[0, 1], USER_PIN, SO_PIN));
+    for key in [1, 2, 9] {
+        assert_eq!(device.status(&read(0xCE00 | key, 0)), 0x6A82);
+    }
+    // The number of the device key is nobody else's.
+    for command in [generate_p256(0, &[]), apdu(0x80, 0x76, 1, 0, TWEAK, None), apdu(0x80, 0x74, 0, 0x93, &pair, None)]
+    {
+        assert_ne!(device.status(&command), 0x9000);
+    }
+    assert_eq!(device.status(&update(0xCE00, 0, &honest)), 0x6982);
+    assert_eq!(device.status(&delete(0xCC00)), 0x6982);
+}
+
 /// An imported key may be a password, padded: nothing of it may be seen that a guess could be compared with.
 #[test]
 fn nothing_about_an_imported_secret_key_depends_on_its_bytes() {

@@ -34,7 +34,7 @@ fn observe(flash: &SharedFlash) -> (State, [u16; 2]) {
     let mut device = Device::start(flash);
     device.select();
     let objects = device.ok(&apdu(0x80, 0x58, 0, 0, &[], Some(65536)));
-    let certificates = [0x2F02, 0xCE00, 0xCE01, 0xC401]
+    let certificates = [0x2F02, 0xCE00, 0xCE01, 0xCE03, 0xC401]
         .map(|file| {
             let (data, status) = device.send(&read(file, 0));
             (status == 0x9000).then(|| hex::encode(&Sha256::digest(data)[..8]))
