@@ -389,3 +389,44 @@ fn a_device_that_only_shows_the_certificate_is_found_out() -> Result<()> {
     SecureChannel::open(genuine.into_transport(), Trust::Key(&key))?;
     Ok(())
 }
+
+/// A card whose files do not end.
+struct Endless(InProcess);
+
+impl Transmit for Endless {
+    fn transmit(&mut self, command: &[u8]) -> ferrite_client::Result<Zeroizing<Vec<u8>>> {
+        const READ_BINARY: u8 = 0xB1;
+        match command {
+            [_, READ_BINARY, ..] => Ok(Zeroizing::new([&[0x7F; 60_000][..], &WELL].concat())),
+            _ => Transmit::transmit(&mut self.0, command),
+        }
+    }
+}
+
+impl Transport for Endless {
+    fn exclusively(
+        &mut self,
+        work: &mut dyn FnMut(&mut dyn Transmit) -> ferrite_client::Result<()>,
+    ) -> ferrite_client::Result<()> {
+        work(self)
+    }
+
+    fn reset(&mut self) -> ferrite_client::Result<()> {
+        Transport::reset(&mut self.0)
+    }
+
+    fn name(&self) -> String {
+        "endless".into()
+    }
+}
+
+#[test]
+fn a_file_that_does_not_end_is_not_read_for_ever() -> Result<()> {
+    let (between, line) = line()?;
+    let mut hsm = Hsm::open(Endless(between.card))?;
+    let error = hsm.device_certificates().expect_err("a file without an end");
+    ensure!(error.kind() == ErrorKind::BadAnswer, "{error}");
+    let error = SecureChannel::open(hsm.into_transport(), Trust::Key(&line.key)).err();
+    ensure!(error.is_some_and(|error| error.kind() == ErrorKind::BadAnswer), "the channel was opened");
+    Ok(())
+}

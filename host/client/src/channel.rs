@@ -7,7 +7,7 @@
 
 use crate::certificate::{DeviceCertificate, Trust, chain};
 use crate::error::{Error, ErrorKind, Result};
-use crate::hsm::encode_apdu;
+use crate::hsm::{encode_apdu, offset_behind};
 use crate::public_key::PublicKey;
 use crate::transport::{Transmit, Transport, exchange};
 use ferrite_crypto::channel::{self, Channel};
@@ -158,7 +158,7 @@ pub(crate) fn establish(way: &mut (impl Transmit + ?Sized), trust: Trust<'_>) ->
     let target = Target::File(FileId::DEVICE_CERTIFICATE);
     let mut certificates = Vec::new();
     loop {
-        let offset = u32::try_from(certificates.len()).unwrap_or(u32::MAX);
+        let offset = offset_behind(OPEN, &certificates)?;
         let part = ask(&Command::ReadBinary { target, offset })?;
         if part.is_empty() {
             break;

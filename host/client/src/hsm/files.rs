@@ -12,6 +12,17 @@ use zeroize::Zeroizing;
 
 /// Content in one command when a file is written: what every reader can carry.
 const BLOCK: usize = 1024;
+/// Longest file that is read, in bytes: more than a card holds.
+const MAX_FILE: usize = 0x10_0000;
+
+/// Where a file goes on behind what was read of it.
+///
+/// # Errors
+/// [`ErrorKind::BadAnswer`]: it is longer than any.
+pub(crate) fn offset_behind(what: &str, content: &[u8]) -> Result<u32> {
+    let offset = u32::try_from(content.len()).ok().filter(|_| content.len() <= MAX_FILE);
+    offset.ok_or_else(|| Error::new(ErrorKind::BadAnswer, what.to_owned(), "the file does not end"))
+}
 
 impl<T: Transport> Hsm<T> {
     /// Reads a whole file.
@@ -22,8 +33,7 @@ impl<T: Transport> Hsm<T> {
         let what = format!("read file {:04X}", file.value());
         let mut content = Zeroizing::new(Vec::new());
         loop {
-            let too_long = |_| Error::new(ErrorKind::BadAnswer, what.clone(), "it does not end");
-            let offset = u32::try_from(content.len()).map_err(too_long)?;
+            let offset = offset_behind(&what, &content)?;
             let answer = self.attempt(&what, &Command::ReadBinary { target: Target::File(file), offset })?;
             match answer.status {
                 Status::OK | Status::END_OF_FILE if answer.data.is_empty() => return Ok(content),

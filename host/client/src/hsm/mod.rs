@@ -28,6 +28,7 @@ mod wallets;
 pub use ciphers::CipherRequest;
 pub use device::{Memory, SecureBoot};
 pub use domains::{DomainState, DomainStatus};
+pub(crate) use files::offset_behind;
 pub use introduction::{Introduction, KeySlot, PublicKeyLogin};
 pub(crate) use keys::describe;
 pub use keys::{KeyAttributes, NewKey};

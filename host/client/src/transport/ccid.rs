@@ -1,13 +1,12 @@
 //! CCID as a host speaks it on the vendor interface: one numbered message at a time, and its answer (CCID 1.1 §6;
 //! specification part 4 §7.2). `docs/src/usb.md` shows the device's side.
 
+use super::MAX_ANSWER;
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// Bytes in the header of a message.
-const HEADER: usize = 10;
-/// Longest data of an answer: 65536 bytes of a response, and its status word.
-const MAX_ANSWER: usize = 65538;
+pub(super) const HEADER: usize = 10;
 /// How long a device may be silent that is asked for something it does at once, as when it is opened.
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// How long a device may be silent while it works. It asks for more time every 1.5 seconds.
@@ -208,9 +207,9 @@ impl<P: Pipes> Ccid<P> {
     /// Reads transfers until an answer is complete.
     fn read_answer(&mut self, silence: Duration) -> Result<Answer, Fault> {
         let packet = self.pipes.packet();
+        let mut bytes = self.pipes.receive(packet, silence)?;
         // An answer that fills its last packet may be followed by an empty one.
-        let mut bytes = Zeroizing::new(Vec::new());
-        while bytes.is_empty() {
+        if bytes.is_empty() {
             bytes = self.pipes.receive(packet, silence)?;
         }
         let [kind, l0, l1, l2, l3, _slot, seq, status, error, _] =

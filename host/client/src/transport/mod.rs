@@ -42,6 +42,9 @@ pub fn is_hsm(atr: &[u8]) -> bool {
     atr == ATR || OTHER_ATRS.contains(&atr)
 }
 
+/// Longest answer, in bytes: 65536 of data, and the status word.
+const MAX_ANSWER: usize = 65538;
+
 /// Data and status word of an answer. The data may be secret, and is wiped.
 pub struct Answer {
     /// The data.
@@ -140,6 +143,9 @@ pub fn exchange(way: &mut (impl Transmit + ?Sized), command: &[u8]) -> Result<An
                 "the device promises more and sends nothing",
             ));
         }
+        if data.len().saturating_add(more.len()) > MAX_ANSWER {
+            return Err(Error::new(ErrorKind::BadAnswer, "read the answer", "it is longer than any answer"));
+        }
         // A vector that grows leaves its old content behind; this one is made anew, and the old one wiped.
         data = Zeroizing::new([data.as_slice(), more.as_slice()].concat());
         status = next;
@@ -182,6 +188,9 @@ mod tests {
     #[test]
     fn an_answer_that_never_ends_and_one_without_a_status_are_errors() {
         let mut way = Canned(vec![vec![0x61, 0x00], vec![0x61, 0x00]], Vec::new());
+        assert_eq!(exchange(&mut way, &[]).err().map(|error| error.kind()), Some(ErrorKind::BadAnswer));
+        let endless = [vec![7; 254], vec![0x61, 0x00]].concat();
+        let mut way = Canned(vec![endless; 300], Vec::new());
         assert_eq!(exchange(&mut way, &[]).err().map(|error| error.kind()), Some(ErrorKind::BadAnswer));
         let mut way = Canned(vec![vec![0x90]], Vec::new());
         assert_eq!(exchange(&mut way, &[]).err().map(|error| error.kind()), Some(ErrorKind::BadAnswer));

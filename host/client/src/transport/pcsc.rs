@@ -1,13 +1,10 @@
 //! Readers of the operating system's smart-card service (PC/SC).
 
-use super::{Transmit, Transport, is_hsm};
+use super::{MAX_ANSWER, Transmit, Transport, is_hsm};
 use crate::error::{Error, ErrorKind, Result};
 use ::pcsc::{Card, Context, Disposition, Protocols, ReaderState, Scope, ShareMode, State};
 use std::ffi::{CStr, CString};
 use zeroize::Zeroizing;
-
-/// Longest answer, in bytes.
-const MAX_ANSWER: usize = 65538;
 
 /// A reader of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,11 @@
 //! The local socket of a virtual device: messages with four bytes of length in front; an empty one resets the card.
 
-use super::{Transmit, Transport};
+use super::{MAX_ANSWER, Transmit, Transport};
 use crate::error::{Error, ErrorKind, Result};
 use std::io::{self, ErrorKind as IoErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
-
-/// Longest answer, in bytes: 65536 of data, and the status word.
-const MAX_ANSWER: usize = 65538;
 
 /// A connection to a virtual device.
 pub struct Socket {

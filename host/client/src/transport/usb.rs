@@ -1,7 +1,7 @@
 //! The vendor interface of a device on USB: it needs no smart-card service, and works whatever the device's identifiers.
 
-use super::ccid::{Ccid, Fault, Pipes};
-use super::{Transmit, Transport, is_hsm};
+use super::ccid::{Ccid, Fault, HEADER, Pipes};
+use super::{MAX_ANSWER, Transmit, Transport, is_hsm};
 use crate::error::{Error, ErrorKind, Result};
 use nusb::descriptors::TransferType;
 use nusb::transfer::{Buffer, Bulk, Completion, ControlOut, ControlType, Direction, In, Out, Recipient, TransferError};
@@ -20,8 +20,8 @@ const MAX_STRING: usize = 31;
 const CONTROL_LIMIT: Duration = Duration::from_secs(1);
 /// How often it is looked whether the device wants to say something while it listens.
 const LOOK: Duration = Duration::from_millis(20);
-/// Longest answer, in bytes: header, 65536 of data, status word.
-const LONGEST: usize = 65548;
+/// Longest message of the device, in bytes: a header, and the longest answer.
+const LONGEST: usize = HEADER + MAX_ANSWER;
 /// How long a transfer that was taken back may take to come.
 const CANCEL_LIMIT: Duration = Duration::from_secs(1);
 

@@ -224,8 +224,10 @@ fn answers_that_lie_about_their_length_are_errors() {
 
 #[test]
 fn a_device_that_talks_without_end_is_not_listened_to_for_ever() {
-    let (mut ccid, _) = opened(well(|_| vec![answer(&[0; 7], 0x80, 0, 0, &[]); 10_000]));
-    assert!(matches!(ccid.transmit(&[0]), Err(Fault::Nonsense(_))));
+    for message in [answer(&[0; 7], 0x80, 0, 0, &[]), Vec::new()] {
+        let (mut ccid, _) = opened(well(move |_| vec![message.clone(); 10_000]));
+        assert!(matches!(ccid.transmit(&[0]), Err(Fault::Nonsense(_))));
+    }
 }
 
 #[test]
