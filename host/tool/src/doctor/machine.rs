@@ -3,6 +3,7 @@
 use super::Remedy;
 use ferrite_client::transport::{UDEV_RULE, UDEV_RULE_PATH, Usb, is_vendor_interface_name, usb_devices};
 use ferrite_client::{Error, ErrorKind, Result};
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::io::{self, Write as _};
@@ -208,20 +209,23 @@ impl DriverList {
         ];
         let mut text = self.text.clone();
         for (key, value) in values {
-            let at = text.find(&format!("<key>{key}</key>"))?;
-            let array = text.get(at..)?.find("<array>")?.checked_add(at)?.checked_add("<array>".len())?;
-            text.insert_str(array, &format!("\n\t\t<string>{value}</string>"));
+            let behind = array_behind(&text, key)?.len();
+            text.insert_str(text.len().checked_sub(behind)?, &format!("\n\t\t<string>{value}</string>"));
         }
         Some(text)
     }
 
     /// The strings of an array.
     fn strings(&self, key: &str) -> Option<Vec<&str>> {
-        let (_, rest) = self.text.split_once(&format!("<key>{key}</key>"))?;
-        let (_, rest) = rest.split_once("<array>")?;
-        let (array, _) = rest.split_once("</array>")?;
+        let (array, _) = array_behind(&self.text, key)?.split_once("</array>")?;
         Some(array.split("<string>").skip(1).filter_map(|part| Some(part.split_once("</string>")?.0)).collect())
     }
+}
+
+/// What follows the start of the array under this key; nothing if something else than an array with elements is there.
+fn array_behind<'t>(text: &'t str, key: &str) -> Option<&'t str> {
+    let (_, rest) = text.split_once(&format!("<key>{key}</key>"))?;
+    rest.trim_start().strip_prefix("<array>")
 }
 
 /// Lets every local user talk to the smart-card service.
@@ -260,14 +264,23 @@ fn needs_sudo() -> bool {
     !is_root && Machine::this().program("sudo").is_some()
 }
 
+/// Writes a file whole or not at all: a new one is written beside it, gets its mode, and takes its place.
 fn write(path: &Path, text: &str) -> Result<()> {
-    match fs::write(path, text) {
+    // The driver's list may be a link, which stays one.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut new = path.clone().into_os_string();
+    new.push(".new");
+    let new = Path::new(&new);
+    match replace(path, new, text) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && needs_sudo() => {
-            let mut command = Command::new("sudo");
-            command.args(["cp", "/dev/stdin"]).arg(path);
-            execute(command, text)
+            let result = replace_as_root(path, new, text);
+            if result.is_err() {
+                let _ = execute(sudo("rm", &["-f".as_ref(), new.as_ref()]), "");
+            }
+            result
         }
         result => result.map_err(|error| {
+            let _ = fs::remove_file(new);
             let advice = match error.kind() {
                 io::ErrorKind::PermissionDenied => "Only root may: run it again with sudo.",
                 _ => "Look whether the disk is full or cannot be written.",
@@ -277,12 +290,40 @@ fn write(path: &Path, text: &str) -> Result<()> {
     }
 }
 
-fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    let mut command = Command::new(if needs_sudo() { "sudo" } else { program });
-    if needs_sudo() {
-        command.arg(program);
+fn replace(path: &Path, new: &Path, text: &str) -> io::Result<()> {
+    let mut file = fs::File::create(new)?;
+    file.write_all(text.as_bytes())?;
+    if let Ok(metadata) = fs::metadata(path) {
+        file.set_permissions(metadata.permissions())?;
     }
-    command.args(arguments);
+    file.sync_all()?;
+    fs::rename(new, path)
+}
+
+fn replace_as_root(path: &Path, new: &Path, text: &str) -> Result<()> {
+    execute(sudo("cp", &["/dev/stdin".as_ref(), new.as_ref()]), text)?;
+    if path.exists() {
+        let mut reference = OsString::from("--reference=");
+        reference.push(path);
+        execute(sudo("chmod", &[&reference, new.as_ref()]), "")?;
+    }
+    execute(sudo("mv", &["-T".as_ref(), new.as_ref(), path.as_ref()]), "")
+}
+
+fn sudo(program: &str, arguments: &[&OsStr]) -> Command {
+    let mut command = Command::new("sudo");
+    command.arg(program).args(arguments);
+    command
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    let command = if needs_sudo() {
+        sudo(program, &arguments.iter().map(OsStr::new).collect::<Vec<_>>())
+    } else {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        command
+    };
     execute(command, "")
 }
 

@@ -3,6 +3,7 @@
 use super::machine::{Machine, UsbDevice};
 use super::*;
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 /// A directory that goes away with the test.
@@ -71,6 +72,44 @@ fn a_device_that_the_driver_does_not_list_is_found_and_added() {
     assert!(list.contains(0x20A0, 0x4230) && list.contains(0x1050, 0x0407) && !list.contains(0x20A0, 0x0407));
     let kept = fs::read_to_string(root.0.join(LIST_PATH).with_extension("plist.before-pico-hsm-tool"));
     assert_eq!(kept.expect("a copy"), LIST);
+}
+
+/// On Debian the list in the driver's directory is a link to a configuration file.
+#[test]
+fn a_list_that_is_changed_keeps_its_mode_and_its_link_or_stays_as_it_is() {
+    let root = Root::new("link");
+    root.file(LIST_PATH, "");
+    let (list, target) = (root.0.join(LIST_PATH), root.0.join("list"));
+    root.file("list", LIST);
+    fs::remove_file(&list).expect("a file");
+    symlink(&target, &list).expect("a link");
+    fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).expect("its owner");
+    let machine = Machine::at(&root.0);
+    let ours = UsbDevice { vendor: 0x2E8A, product: 0x10FD, name: "HSM".into(), has_reader: true };
+    let inode = || fs::metadata(&target).expect("a file").ino();
+    let before = inode();
+    machine.add_to_driver(&ours).expect("the list is there");
+    assert!(machine.driver_list().expect("a list").contains(ours.vendor, ours.product));
+    assert_eq!(fs::read_link(&list).expect("a link"), target);
+    assert_eq!(fs::metadata(&target).expect("a file").mode() & 0o777, 0o640);
+    // Another file has taken its place at once, and nothing is left of how.
+    assert_ne!(inode(), before);
+    assert!(!root.0.join("list.new").exists());
+
+    // What cannot be written leaves the list as it was.
+    let changed = fs::read_to_string(&target).expect("a file");
+    fs::create_dir(root.0.join("list.new")).expect("a directory");
+    assert!(machine.add_to_driver(&UsbDevice { product: 1, ..ours.clone() }).is_err());
+    assert_eq!(fs::read_to_string(&target).expect("a file"), changed);
+    // Nor is a list of another form guessed at.
+    for odd in
+        [LIST.replace("ifdFriendlyName</key>\n<array>", "ifdFriendlyName</key><array/>\n<array>"), "<plist/>".into()]
+    {
+        fs::write(&target, &odd).expect("a file");
+        let error = machine.add_to_driver(&ours).expect_err("a list of another form");
+        assert_eq!(error.kind(), ErrorKind::BadInput);
+        assert_eq!(fs::read_to_string(&target).expect("a file"), odd);
+    }
 }
 
 #[test]
