@@ -1,7 +1,7 @@
 //! Hands the linker the memory layout of the chip, and the program what is known about the board.
 //!
 //! `FERRITE_LED` names the LED: `none`, `gpio:PIN`, `gpio-low:PIN` (lit when low), `rgb:PIN` (three outputs around the
-//! green one, lit when low), `ws2812:PIN:ORDER[:POWER-PIN]`. `FERRITE_VIDPID` is `VID:PID` in hexadecimal.
+//! green one, lit when low), `ws2812:PIN:ORDER[:POWER-PIN]`, `cyw43` (behind the radio of a Pico W). `FERRITE_VIDPID` is `VID:PID` in hexadecimal.
 
 use std::env;
 use std::fmt::Write;
@@ -42,6 +42,7 @@ fn parse_led(text: &str) -> String {
     let pin = |text: &str| text.parse::<u8>().ok().filter(|pin| *pin < 30).expect("FERRITE_LED names a pin below 30");
     match text.split(':').collect::<Vec<_>>()[..] {
         ["none"] => "Led::None".into(),
+        ["cyw43"] => "Led::Cyw43".into(),
         ["gpio", number] => format!("Led::Gpio {{ pin: {}, lit_high: true }}", pin(number)),
         ["gpio-low", number] => format!("Led::Gpio {{ pin: {}, lit_high: false }}", pin(number)),
         ["rgb", green] => format!("Led::Rgb {{ green: {} }}", pin(green)),

@@ -75,12 +75,12 @@ const fn dual(board: Board) -> Board {
     Board { dual: true, ..board }
 }
 
-/// Every board. The LED of the Pico W and the Pico 2 W hangs on the radio chip and stays dark.
+/// Every board.
 pub(crate) const BOARDS: [Board; 20] = [
     rp2040("pico", "Raspberry Pi Pico", 2, "gpio:25"),
-    rp2040("pico-w", "Raspberry Pi Pico W", 2, "none"),
+    rp2040("pico-w", "Raspberry Pi Pico W", 2, "cyw43"),
     rp2350("pico2", "Raspberry Pi Pico 2", 4, "gpio:25"),
-    rp2350("pico2-w", "Raspberry Pi Pico 2 W", 4, "none"),
+    rp2350("pico2-w", "Raspberry Pi Pico 2 W", 4, "cyw43"),
     rp2040("waveshare-rp2040-zero", "Waveshare RP2040-Zero", 2, "ws2812:16:grb"),
     rp2040("waveshare-rp2040-one", "Waveshare RP2040-One", 4, "ws2812:16:grb"),
     rp2040("waveshare-rp2040-plus", "Waveshare RP2040-Plus", 4, "gpio:25"),

@@ -1,5 +1,6 @@
 //! Which LED there is: the board's own, or the one that the owner's configuration names.
 
+use crate::cyw43;
 use ferrite_proto::configuration::{ColourOrder, Configuration, Led as Configured, LedDriver};
 
 /// Pins that a LED may be on: flash and USB have pins of their own on the chips of these boards.
@@ -31,6 +32,8 @@ pub enum Led {
         /// The pin of its power, on boards that can switch it.
         power: Option<u8>,
     },
+    /// One colour, behind the radio chip of a Pico W.
+    Cyw43,
 }
 
 impl Led {
@@ -42,6 +45,7 @@ impl Led {
             Self::Gpio { .. } => (LedDriver::Gpio, None),
             Self::Rgb { .. } => (LedDriver::Pimoroni, None),
             Self::Ws2812 { order, .. } => (LedDriver::Ws2812, Some(order)),
+            Self::Cyw43 => (LedDriver::Cyw43, None),
         };
         Configuration { led_pin: self.pin(), led: Some(Configured { driver, order }), ..Configuration::default() }
     }
@@ -53,6 +57,7 @@ impl Led {
         let pin = configuration.led_pin.or(self.pin());
         match (driver, pin) {
             (LedDriver::None, _) => Self::None,
+            // The radio is on the board or it is not.
             (LedDriver::Cyw43 | LedDriver::NeoPixel, _) => self,
             (_, None | Some(PINS..)) => Self::None,
             (LedDriver::Gpio, Some(pin)) => match self {
@@ -74,10 +79,11 @@ impl Led {
     /// Every pin that it hangs on.
     pub fn pins(self) -> impl Iterator<Item = u8> {
         let pins = match self {
-            Self::None => [None; 3],
-            Self::Gpio { pin, .. } => [Some(pin), None, None],
-            Self::Rgb { green } => [green.checked_sub(1), Some(green), green.checked_add(1)],
-            Self::Ws2812 { pin, power, .. } => [Some(pin), power, None],
+            Self::None => [None; 4],
+            Self::Gpio { pin, .. } => [Some(pin), None, None, None],
+            Self::Rgb { green } => [green.checked_sub(1), Some(green), green.checked_add(1), None],
+            Self::Ws2812 { pin, power, .. } => [Some(pin), power, None, None],
+            Self::Cyw43 => cyw43::pins::ALL.map(Some),
         };
         pins.into_iter().flatten()
     }
@@ -85,7 +91,7 @@ impl Led {
     /// The pin that a configuration names it by.
     fn pin(self) -> Option<u8> {
         match self {
-            Self::None => None,
+            Self::None | Self::Cyw43 => None,
             Self::Gpio { pin, .. } | Self::Rgb { green: pin } | Self::Ws2812 { pin, .. } => Some(pin),
         }
     }
@@ -97,12 +103,13 @@ mod tests {
     use std::vec::Vec;
 
     /// One of every kind.
-    const BOARDS: [Led; 5] = [
+    const BOARDS: [Led; 6] = [
         Led::None,
         Led::Gpio { pin: 25, lit_high: false },
         Led::Rgb { green: 19 },
         Led::Ws2812 { pin: 16, order: ColourOrder::Rgb, power: None },
         Led::Ws2812 { pin: 12, order: ColourOrder::Grb, power: Some(11) },
+        Led::Cyw43,
     ];
 
     fn named(driver: LedDriver, pin: Option<u8>) -> Configuration {
@@ -131,7 +138,9 @@ mod tests {
         let board = Led::Gpio { pin: 25, lit_high: true };
         let pixel = Led::Ws2812 { pin: 25, order: ColourOrder::Grb, power: None };
         assert_eq!(board.configured(&named(LedDriver::Ws2812, None)), pixel);
-        assert_eq!(Led::None.configured(&named(LedDriver::Gpio, None)), Led::None, "there is none to take");
+        for board in [Led::None, Led::Cyw43] {
+            assert_eq!(board.configured(&named(LedDriver::Gpio, None)), Led::None, "there is none to take");
+        }
     }
 
     #[test]
@@ -160,6 +169,6 @@ mod tests {
     #[test]
     fn every_pin_of_a_led_is_told() {
         let pins = |led: Led| led.pins().collect::<Vec<_>>();
-        assert_eq!(BOARDS.map(pins), [&[][..], &[25], &[18, 19, 20], &[16], &[12, 11]]);
+        assert_eq!(BOARDS.map(pins), [&[][..], &[25], &[18, 19, 20], &[16], &[12, 11], &[23, 24, 25, 29]]);
     }
 }

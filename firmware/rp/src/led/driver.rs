@@ -1,8 +1,12 @@
 //! What each kind of LED needs to show a colour.
 
+use super::cyw43::Wires;
 use super::ws2812::Pixel;
+use core::mem;
+use embassy_rp::Peri;
 use embassy_rp::gpio::{AnyPin, Level, Output};
 use embassy_rp::pac;
+use ferrite_board::cyw43::Radio;
 use ferrite_board::led::{Led, Rgb};
 
 /// What a pad's register holds after a reset of the chip: pulled down; on the RP2350 also isolated.
@@ -17,6 +21,7 @@ pub(super) enum Driver {
     Gpio { pin: Output<'static>, lit_high: bool },
     Rgb([Output<'static>; 3]),
     Pixel { pixel: Pixel, _power: Option<Output<'static>> },
+    Cyw43 { radio: Radio<Wires>, lit: bool },
 }
 
 impl Driver {
@@ -32,6 +37,7 @@ impl Driver {
                 let power = power.map(|pin| output(pin, true));
                 Self::Pixel { pixel: Pixel::start(pin, order), _power: power }
             }
+            Led::Cyw43 => Self::Cyw43 { radio: Radio::new(Wires::new()), lit: false },
         }
     }
 
@@ -58,11 +64,27 @@ impl Driver {
                 pins.iter_mut().zip(colour.0).for_each(|(pin, part)| pin.set_level(Level::from(part == 0)));
             }
             Self::Pixel { pixel, .. } => pixel.show(colour),
+            Self::Cyw43 { lit, .. } => *lit = colour.is_lit(),
+        }
+    }
+
+    /// Does what takes more than one call of [`Self::show`], at this time in milliseconds. A radio that does not answer is
+    /// given up.
+    pub(super) fn step(&mut self, now: u64) {
+        if let Self::Cyw43 { radio, lit } = self
+            && !radio.step(now, *lit)
+        {
+            mem::replace(self, Self::None).release(Led::Cyw43);
         }
     }
 }
 
-fn output(pin: u8, high: bool) -> Output<'static> {
+fn output(number: u8, high: bool) -> Output<'static> {
+    Output::new(pin(number), Level::from(high))
+}
+
+/// A pin of the LED in force.
+pub(super) fn pin(number: u8) -> Peri<'static, AnyPin> {
     // SAFETY: the LED's pins belong to this task alone.
-    Output::new(unsafe { AnyPin::steal(pin) }, Level::from(high))
+    unsafe { AnyPin::steal(number) }
 }

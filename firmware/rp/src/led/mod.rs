@@ -1,5 +1,6 @@
 //! The status LED: what to show is set from anywhere, and a task shows it through the driver of the LED that there is.
 
+mod cyw43;
 mod driver;
 mod ws2812;
 
@@ -88,6 +89,7 @@ pub(crate) async fn run(mut led: Led) -> ! {
         if shown.replace(colour) != Some(colour) {
             driver.show(colour);
         }
+        driver.step(now);
         Timer::after_millis(EVERY).await;
     }
 }
