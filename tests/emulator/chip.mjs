@@ -4,11 +4,14 @@
 import fs from 'node:fs';
 import { RP2040, Simulator } from 'rp2040js';
 import { FlashController, FlashPins, Pin, RingOscillator } from './peripherals.mjs';
+import { SecondCore } from './second-core.mjs';
 
 const FLASH_BASE = 0x1000_0000;
 const VECTORS = FLASH_BASE + 0x100;
 export const MEGAHERTZ = 125;
 const NANOS_PER_CYCLE = 1000 / MEGAHERTZ;
+/// Cycles that core 1 gets at a time while core 0 waits.
+const TURN = 64;
 
 /// The program asked for a reset.
 export class Reset extends Error {}
@@ -37,7 +40,7 @@ export class Chip {
     this.mcu = this.simulator.rp2040;
     this.core = this.mcu.core;
     this.clock = this.simulator.clock;
-    /// Cycles in which the processor worked, and in which it waited for flash.
+    /// Cycles in which a processor worked, and in which it waited for flash.
     this.cycles = 0;
     this.flashCycles = 0;
     /// The lowest stack pointer seen since somebody set this.
@@ -45,24 +48,20 @@ export class Chip {
     for (const level of ['debug', 'info', 'error']) this.mcu.logger[level] = () => {};
     // The chip would fault: a stack that has left memory, for one, shows here.
     this.mcu.logger.warn = (_, text) => {
-      if (text.startsWith('Write to undefined')) throw new Error(`${text}, from ${this.core.PC.toString(16)}`);
+      if (text.startsWith('Write to undefined')) throw new Error(`${text}, from ${this.mcu.core.PC.toString(16)}`);
     };
+    this.second = new SecondCore(this.mcu);
+    const alone = () => this.second.leavesFlashAlone();
 
     this.pins = this.mcu.gpio.map((gpio) => new Pin(gpio));
     this.rosc = new RingOscillator(this.mcu);
     const { peripherals } = this.mcu;
-    peripherals[0x18000] = new FlashController(this.mcu, flash.serial);
-    peripherals[0x40018] = new FlashPins(this.mcu, flash.serial);
+    peripherals[0x18000] = new FlashController(this.mcu, flash.serial, alone);
+    peripherals[0x40018] = new FlashPins(this.mcu, flash.serial, alone);
     peripherals[0x40060] = this.rosc;
     peripherals[0x40058].onWatchdogTrigger = () => {
       throw new Reset('the firmware was reset by its watchdog');
     };
-    // The emulator has one core. Its mailbox takes what is sent, and nothing ever comes back.
-    const sio = this.mcu.sio;
-    const read = sio.readUint32.bind(sio);
-    sio.readUint32 = (offset) => (offset === 0x50 ? 0b10 : offset === 0x58 ? 0 : read(offset));
-    const write = sio.writeUint32.bind(sio);
-    sio.writeUint32 = (offset, value) => (offset === 0x50 || offset === 0x54 ? undefined : write(offset, value));
     // The pads of the flash's pins listen after a reset, on the chip.
     this.mcu.qspi[1].padValue |= 0x40;
     this.setButton(false);
@@ -96,6 +95,7 @@ export class Chip {
     const { core, flash } = this;
     const code = (name) => name.charCodeAt(0) | (name.charCodeAt(1) << 8);
     const takesTime = (nanos) => {
+      this.second.leavesFlashAlone();
       this.flashCycles += nanos / NANOS_PER_CYCLE;
       this.clock.tick(nanos);
     };
@@ -131,25 +131,27 @@ export class Chip {
     this.mcu.bootrom[0x18 / 4] = address(table.length) | 1;
     this.mcu.onBreak = (index) => {
       const trap = traps[index];
-      if (!trap || core.PC >= 0x1000) throw new Error(`an undefined instruction at ${core.PC.toString(16)}`);
+      const { PC } = this.mcu.core;
+      if (!trap || PC >= 0x1000) throw new Error(`an undefined instruction at ${PC.toString(16)}`);
       trap([0, 1, 2, 3].map((register) => core.registers[register] >>> 0));
     };
   }
 
   /// Runs until `until` holds, or for at most this many cycles of emulated time. Returns whether it holds.
   run(until, most) {
-    const { core, clock } = this;
+    const { core, clock, second } = this;
     const end = clock.nanosCounter + most * NANOS_PER_CYCLE;
     let sinceCheck = 0;
     while (clock.nanosCounter < end) {
-      if (core.waiting) {
+      if (core.waiting && !second.works) {
         if (until()) return true;
         const nanos = clock.nanosToNextAlarm;
         clock.tick(nanos > 0 ? nanos : 1000);
         continue;
       }
-      const cycles = core.executeInstruction();
+      const cycles = core.waiting ? TURN : core.executeInstruction();
       this.cycles += cycles;
+      second.advance(cycles);
       if (core.registers[13] < this.lowest) this.lowest = core.registers[13];
       const now = clock.nanosCounter + cycles * NANOS_PER_CYCLE;
       if (clock.nextAlarm !== null && clock.nextAlarm.nanos <= now) clock.tick(cycles * NANOS_PER_CYCLE);

@@ -47,7 +47,9 @@ export class Device {
   /// Sends an APDU; returns the answer and what it took.
   transmit(apdu) {
     const before = { cycles: this.chip.cycles, flash: this.chip.flashCycles, time: this.chip.now() };
+    const { second } = this.chip;
     this.chip.lowest = Infinity;
+    second.lowest = second.stack;
     const answer = this.ccid.transmit(apdu);
     return {
       answer,
@@ -56,6 +58,7 @@ export class Device {
       time: Math.round(this.chip.now() - before.time),
       extensions: this.ccid.extensions,
       stack: this.chip.stack - this.chip.lowest,
+      secondStack: second.stack - second.lowest,
     };
   }
 }

@@ -5,9 +5,9 @@
 //
 // Time stands still between commands. Lines in, and what is answered:
 //
-//   apdu HEX        answer HEX CYCLES FLASH TIME EXTENSIONS STACK
-//                   cycles of the processor, of waiting for flash, of both with sleep; time extensions before the
-//                   answer; bytes of stack
+//   apdu HEX        answer HEX CYCLES FLASH TIME EXTENSIONS STACK SECOND-STACK
+//                   cycles in which a processor worked, of waiting for flash, of both with sleep; time extensions
+//                   before the answer; bytes of stack, and of core 1's
 //   reset           atr HEX
 //   restart         atr HEX            power off and on
 //   cut N BYTES     ok                 power goes within the flash operation after N others, BYTES into it
@@ -42,8 +42,8 @@ const bytes = (text) => Buffer.from(text ?? '', 'hex');
 
 const commands = {
   apdu([text]) {
-    const { answer, cycles, flash, time, extensions, stack } = device.transmit(bytes(text));
-    return `answer ${hex(answer)} ${cycles} ${flash} ${time} ${extensions} ${stack}`;
+    const { answer, cycles, flash, time, extensions, stack, secondStack } = device.transmit(bytes(text));
+    return `answer ${hex(answer)} ${cycles} ${flash} ${time} ${extensions} ${stack} ${secondStack}`;
   },
   reset() {
     device.reset();

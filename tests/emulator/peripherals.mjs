@@ -6,9 +6,11 @@ import { BasePeripheral } from 'rp2040js';
 
 /// The flash controller: serial commands go to the flash chip. (Mapped reads need no controller here.)
 export class FlashController extends BasePeripheral {
-  constructor(chip, serial) {
+  /// `alone` throws if somebody else needs the flash.
+  constructor(chip, serial, alone) {
     super(chip, 'SSI');
     this.serial = serial;
+    this.alone = alone;
     this.registers = new Map();
     this.received = [];
   }
@@ -30,6 +32,7 @@ export class FlashController extends BasePeripheral {
 
   writeUint32(offset, value) {
     if (offset === 0x60) {
+      this.alone();
       this.received.push(this.serial.exchange(value & 0xff));
       return;
     }
@@ -44,9 +47,11 @@ export class FlashController extends BasePeripheral {
 
 /// The pins of the flash chip: its select line can be forced, and let go to read the button behind it.
 export class FlashPins extends BasePeripheral {
-  constructor(chip, serial) {
+  /// `alone` throws if somebody else needs the flash.
+  constructor(chip, serial, alone) {
     super(chip, 'IO_QSPI');
     this.serial = serial;
+    this.alone = alone;
     this.registers = new Map();
   }
 
@@ -56,6 +61,7 @@ export class FlashPins extends BasePeripheral {
 
   writeUint32(offset, value) {
     this.registers.set(offset, value);
+    if (offset === 0x0c) this.alone();
     // GPIO_QSPI_SS_CTRL, output forced low or high
     if (offset === 0x0c && ((value >> 8) & 3) >= 2) this.serial.select();
   }

@@ -1,13 +1,13 @@
 //! Cycles of the emulated RP2040 for each operation: `cargo xtask bench --chip` runs this.
 //!
-//! Lines of fields with `|` between them: `cycles`, command, algorithm or nothing, cycles of the processor, cycles of
-//! waiting for the flash chip, bytes of stack, and `done` at the end.
+//! Lines of fields with `|` between them: `cycles`, command, algorithm or nothing, cycles of the processors, cycles of
+//! waiting for the flash chip, bytes of stack of either core, and `done` at the end.
 
 use anyhow::{Context, Result, ensure};
 use ferrite_crypto::{ec, edwards, montgomery};
 use ferrite_proto::command::{AlgorithmId, Attributes, Command, KeyAlgorithm, KeyRequest, Secret, Target};
 use ferrite_proto::fid::{FileId, KeyId};
-use ferrite_tests::emulated::Emulated;
+use ferrite_tests::emulated::{Effort, Emulated};
 use ferrite_tests::in_process::InProcess;
 use ferrite_tests::script::Device;
 
@@ -31,7 +31,8 @@ fn done(device: &mut impl Device, apdu: &[u8]) -> Result<Vec<u8>> {
 fn report(device: &mut Emulated, name: &str, algorithm: &str, apdu: &[u8]) -> Result<()> {
     let (answer, effort) = device.measure(apdu)?;
     ensure!(answer.ends_with(&[0x90, 0x00]), "{name} {algorithm}: {answer:02X?}");
-    println!("cycles|{name}|{algorithm}|{}|{}|{}", effort.cycles, effort.flash, effort.stack);
+    let Effort { cycles, flash, stack, second_stack, .. } = effort;
+    println!("cycles|{name}|{algorithm}|{cycles}|{flash}|{stack}|{second_stack}");
     Ok(())
 }
 

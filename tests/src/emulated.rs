@@ -26,7 +26,7 @@ pub(crate) fn command(flash: &Path) -> Result<Command> {
 /// What a command took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
-    /// Cycles in which the processor worked, at 125 MHz.
+    /// Cycles in which a processor worked, at 125 MHz.
     pub cycles: u64,
     /// Cycles of waiting for the flash chip.
     pub flash: u64,
@@ -36,6 +36,8 @@ pub struct Effort {
     pub extensions: u64,
     /// Bytes of stack, those of interrupts included.
     pub stack: u64,
+    /// Bytes of the second core's stack; none if it had nothing to do.
+    pub second_stack: u64,
 }
 
 /// What became of a command.
@@ -103,13 +105,14 @@ impl Emulated {
         let line = self.line()?;
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
-            ["answer", answer, cycles, flash, time, extensions, stack] => {
+            ["answer", answer, cycles, flash, time, extensions, stack, second_stack] => {
                 let effort = Effort {
                     cycles: cycles.parse()?,
                     flash: flash.parse()?,
                     time: time.parse()?,
                     extensions: extensions.parse()?,
                     stack: stack.parse()?,
+                    second_stack: second_stack.parse()?,
                 };
                 Ok(Outcome::Answer(hex::decode(answer)?, effort))
             }

@@ -120,6 +120,7 @@ fn an_imported_rsa_2048_key_signs_as_where_it_came_from() -> Result<()> {
     done(&mut device, &encoded(&Command::UnwrapKey { key, blob: Some(&blob) })?)?;
     let (answer, effort) = device.measure(&sign)?;
     ensure!(answer == [&expected[..], &OK].concat(), "another signature");
+    ensure!(effort.second_stack > 0, "the second core had no part in it");
     ensure!(effort.extensions > 0, "a command that takes {} cycles asks for no time", effort.time);
     Ok(())
 }
