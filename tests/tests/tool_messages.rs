@@ -228,6 +228,11 @@ fn a_path_where_no_device_is_is_named() -> Result<()> {
         let outcome = tool.run(&["--device", "/nowhere", command])?;
         says(&outcome, 2, "cannot reach the virtual device at /nowhere: there is no such socket");
     }
+    let outcome = tool.run(&["--device", "/nowhere", "doctor"])?;
+    assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("BAD   named device") && outcome.stderr.contains("/nowhere"), "{}", outcome.stderr);
+    // A socket that answers needs none of what readers need.
+    assert!(tool.succeed(&["doctor"])?.contains("good  named device"));
     Ok(())
 }
 

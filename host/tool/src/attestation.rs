@@ -29,7 +29,6 @@ pub(crate) struct Vouch {
 }
 
 #[derive(Args)]
-#[group(id = "trust", required = true, multiple = true, args = ["root", "device_key"])]
 pub(crate) struct Check {
     /// The report
     file: PathBuf,
@@ -68,7 +67,10 @@ impl Check {
         let attested = match &self.device_key {
             Some(path) => attestation::verify(&file, Trust::Key(&PublicKey::from_file(&bytes::read(path)?)?))?,
             None if roots.is_empty() => {
-                return Err(Error::new(ErrorKind::Usage, "check the report", "nobody is trusted"));
+                return Err(Error::new(ErrorKind::Usage, "check the report", "nobody was said to be trusted").advise(
+                    "Say who vouches for the device: --root FILE, the certificate of an authority's root, or --device-key FILE, the \
+                     public key of the device, known from before.",
+                ));
             }
             None => attestation::verify(&file, Trust::Roots(&roots))?,
         };

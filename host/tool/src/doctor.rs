@@ -10,6 +10,8 @@ use ferrite_client::{Error, ErrorKind, Result};
 use machine::{Machine, UsbDevice};
 use serde_json::json;
 use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
 use std::thread;
 use std::time::Duration;
 
@@ -91,10 +93,16 @@ impl Arguments {
     /// [`ErrorKind::NoDevice`] if something is amiss that keeps devices from being found.
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
         let machine = Machine::this();
-        let mut findings = examine(&machine);
+        let named = || global.device.as_deref().map(|name| named(global, name));
+        let mut first = named();
+        // What is between a program and a reader or a USB device is not between it and a socket.
+        let is_enough = first.as_ref().is_some_and(|(is_socket, named)| *is_socket && named.verdict == Verdict::Good);
+        let mut findings = if is_enough { Vec::new() } else { examine(&machine) };
         if self.fix {
             findings = mend(&machine, global, findings)?;
+            first = named();
         }
+        findings.splice(0..0, first.map(|(_, finding)| finding));
         let is_well = findings.iter().all(|finding| finding.verdict != Verdict::Bad);
         let text = describe(&findings);
         if !is_well && !global.json {
@@ -129,6 +137,21 @@ impl Arguments {
             .collect();
         Ok(Report::new(json!({ "well": is_well, "checks": objects }), text))
     }
+}
+
+/// Whether the device that was named is a virtual one behind a socket, and whether it answers.
+fn named(global: &Global, name: &str) -> (bool, Finding) {
+    const CHECK: &str = "named device";
+    let is_socket = fs::metadata(name).is_ok_and(|file| file.file_type().is_socket());
+    let finding = match global.open() {
+        Ok(_) if is_socket => {
+            Finding::new(CHECK, Verdict::Good, format!("{name} answers; a socket needs nothing else"))
+        }
+        Ok(_) => Finding::new(CHECK, Verdict::Good, format!("{name} answers")),
+        Err(error) => Finding::new(CHECK, Verdict::Bad, format!("{name}: {}", error.why()))
+            .advise(error.advice().unwrap_or_default().to_owned()),
+    };
+    (is_socket, finding)
 }
 
 /// Mends what can be mended, each thing once, and looks again.
