@@ -281,3 +281,22 @@ fn a_ceremony_that_is_stopped_leaves_no_part_on_the_screen() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn what_takes_its_time_shows_that_it_goes_on_and_leaves_the_output_alone() -> Result<()> {
+    let tool = Tool::initialized(&[])?;
+    tool.succeed(&["key", "generate", "aes:256", "--label", "box"])?;
+    tool.succeed(&["option", "set", "--press-to-confirm", "on"])?;
+    let derive = ["kdf", "box", "-a", "pbkdf2-sha512", "--salt", "0102030405060708", "--iterations", "1000000"];
+    let expected = tool.succeed(&[&derive, &["--format", "hex"][..]].concat())?;
+    let mut terminal = shell(&tool)?;
+    let mut command = format!("PICO_HSM_PIN={} pico-hsm-tool {}", ferrite_tests::tool::PIN, derive.join(" "));
+    command.push_str(" --format hex > derived");
+    let shown = terminal.run(&command)?;
+    ensure!(shown.contains("Deriving: press the device's button while it asks"), "{shown}");
+    assert_eq!(std::fs::read_to_string(tool.file("derived"))?, expected);
+    // Nobody looks: nothing is shown.
+    let quiet = tool.run(&derive)?;
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
+    Ok(())
+}

@@ -2,7 +2,7 @@
 
 use crate::app::{Device, Global};
 use crate::bytes::{self, Hex, Output};
-use crate::progress::during;
+use crate::progress::using;
 use crate::report::Report;
 use clap::{Args, Subcommand, ValueEnum};
 use ferrite_client::hsm::CipherRequest;
@@ -200,7 +200,7 @@ impl Arguments {
             }
         };
         let message = if direction == Direction::Encrypt { "Encrypting" } else { "Decrypting" };
-        let mut result = during(message, || device.cipher(id, &operation.into()))?;
+        let mut result = using(&mut device, message, |device| device.cipher(id, &operation.into()))?;
         if direction == Direction::Encrypt && own > 0 {
             result = Zeroizing::new([iv.as_slice(), &result].concat());
         }
@@ -325,7 +325,7 @@ impl Mac {
             Algorithm::Hmac(hash) => SymmetricOperation::Hmac { hash, message },
             _ => SymmetricOperation::Cmac { message },
         };
-        let code = during("Authenticating", || device.cipher(id, &operation.into()))?;
+        let code = using(&mut device, "Authenticating", |device| device.cipher(id, &operation.into()))?;
         match &self.check {
             None => self.output.deliver("mac", &code, json!({ "key": id.value() })),
             // What is compared comes from the host, and so does the answer: time tells nobody anything new.
@@ -389,7 +389,7 @@ impl Kdf {
             Algorithm::Cmac => SymmetricOperation::Hkdf { hash: HmacHash::Sha256, salt, info },
         };
         let len = Some(self.length).filter(|_| self.algorithm != Algorithm::Card);
-        let derived = during("Deriving", || device.cipher(id, &CipherRequest { operation, len }))?;
+        let derived = using(&mut device, "Deriving", |device| device.cipher(id, &CipherRequest { operation, len }))?;
         self.output.deliver("derived", &derived, json!({ "key": id.value() }))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::app::{Device, Global};
 use crate::bytes::{self, Output};
-use crate::progress::during;
+use crate::progress::using;
 use crate::report::Report;
 use clap::{Args, ValueEnum};
 use ferrite_client::proto::command::AlgorithmId;
@@ -72,7 +72,7 @@ impl Decrypt {
         let id = global.find_key(&mut device, &self.key)?;
         demand_rsa(&mut device, id)?;
         global.log_in(&mut device)?;
-        let plain = during("Decrypting", || device.decrypt(id, self.padding.algorithm(), &input)).map_err(|error| {
+        let plain = using(&mut device, "Decrypting", |device| device.decrypt(id, self.padding.algorithm(), &input)).map_err(|error| {
             let name = self.padding.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
             match (error.status(), error.kind()) {
                 (Some(Status::EXECUTION | Status::WRONG_DATA), _) | (None, ErrorKind::Refused) => error
@@ -132,7 +132,7 @@ impl Agree {
             }
         };
         global.log_in(&mut device)?;
-        let secret = during("Agreeing", || device.agree(id, point))?;
+        let secret = using(&mut device, "Agreeing", |device| device.agree(id, point))?;
         self.output.deliver("secret", &secret, json!({ "key": id.value() }))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::app::{Device, Global};
 use crate::bytes::{self, Output};
-use crate::progress::during;
+use crate::progress::{during, using};
 use crate::report::Report;
 use crate::secret::{self, Source};
 use clap::{Args, Subcommand};
@@ -125,7 +125,7 @@ pub(crate) fn log_in(device: &mut Device, holders: &[Holder], pin: Option<&Sourc
         let what = format!("user PIN of the device {}", holder.device);
         theirs.login(&secret::get(pin, "PICO_HSM_HOLDER_PIN", "--holder-pin", &what)?)?;
         let challenge = device.login_challenge()?;
-        let answer = during("The other device signs", || theirs.answer_challenge(id, &challenge))?;
+        let answer = using(&mut theirs, "The other device signs", |theirs| theirs.answer_challenge(id, &challenge))?;
         device.login_with_answer(&name, &answer)?;
     }
     match device.public_key_login()? {

@@ -1,5 +1,6 @@
 //! Something to look at while it takes long.
 
+use crate::app::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
@@ -17,6 +18,14 @@ pub(crate) fn during<R>(message: impl Into<String>, work: impl FnOnce() -> R) ->
     let result = work();
     bar.finish_and_clear();
     result
+}
+
+/// As [`during`], for a use of a key: where that waits for the device's button, it says so.
+pub(crate) fn using<R>(device: &mut Device, message: &str, work: impl FnOnce(&mut Device) -> R) -> R {
+    let waits = device.application().options.press_to_confirm();
+    let message =
+        if waits { format!("{message}: press the device's button while it asks") } else { message.to_owned() };
+    during(message, || work(device))
 }
 
 /// A bar for several pieces of work, told how many of how many are done. It shows on a terminal only.

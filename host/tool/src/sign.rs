@@ -2,7 +2,7 @@
 
 use crate::app::{Device, Global};
 use crate::bytes::{self, Output};
-use crate::progress::during;
+use crate::progress::using;
 use crate::report::Report;
 use crate::status::tolerate;
 use clap::{Args, ValueEnum};
@@ -87,7 +87,7 @@ impl Sign {
             None => self.scheme.algorithm.map_or_else(|| as_described(&mut device, id), Ok)?,
         };
         global.log_in(&mut device)?;
-        let signature = during("Signing", || {
+        let signature = using(&mut device, "Signing", |device| {
             if self.scheme.digest {
                 device.sign_digest(id, scheme, &input)
             } else {

@@ -2,7 +2,7 @@
 
 use crate::app::Global;
 use crate::bytes::{self, Hex, Output};
-use crate::progress::during;
+use crate::progress::{during, using};
 use crate::report::Report;
 use clap::{Args, Subcommand, ValueEnum};
 use ferrite_client::crypto::hash::Hash;
@@ -179,7 +179,8 @@ impl Sign {
         let digest = if self.digest { input.to_vec() } else { Hash::Sha256.digest(&[&input]).as_ref().to_vec() };
         let steps = self.node.steps()?;
         let mut device = global.open_and_log_in()?;
-        let signature = during("Signing", || device.sign_with_node(self.node.wallet, &steps, &digest))?;
+        let signature =
+            using(&mut device, "Signing", |device| device.sign_with_node(self.node.wallet, &steps, &digest))?;
         self.output.deliver("signature", &signature, json!({ "path": self.node.path }))
     }
 }
@@ -197,8 +198,9 @@ impl Cipher {
         let mut device = global.open_and_log_in()?;
         let associated = self.associated.as_bytes();
         let message = if direction == Direction::Encrypt { "Encrypting" } else { "Decrypting" };
-        let cipher = || device.cipher_with_node(self.node.wallet, &steps, direction, associated, iv, &input);
-        let result = during(message, cipher)?;
+        let result = using(&mut device, message, |device| {
+            device.cipher_with_node(self.node.wallet, &steps, direction, associated, iv, &input)
+        })?;
         self.output.deliver("result", &result, json!({ "path": self.node.path }))
     }
 }

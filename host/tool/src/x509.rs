@@ -1,7 +1,7 @@
 //! X.509 certificates and requests (RFC 5280, RFC 2986), signed by a key on the device.
 
 use crate::app::Device;
-use crate::progress::during;
+use crate::progress::using;
 use crate::pss;
 use ferrite_client::crypto::edwards;
 use ferrite_client::crypto::hash::Hash;
@@ -175,7 +175,8 @@ impl<'a> Signer<'a> {
 
     fn build<B: Builder>(&mut self, what: &'static str, mut builder: B) -> Result<B::Output> {
         let message = builder.finalize(&self.identity).map_err(|error| failed(what, &error))?;
-        let signature = during("Signing", || self.device.sign_message(self.key, self.identity.scheme, &message))?;
+        let signature =
+            using(self.device, "Signing", |device| device.sign_message(self.key, self.identity.scheme, &message))?;
         let signature = BitString::from_bytes(&signature).map_err(|error| failed(what, &error))?;
         builder.assemble(signature, &self.identity).map_err(|error| failed(what, &error))
     }
