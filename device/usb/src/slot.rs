@@ -301,8 +301,12 @@ impl Slot {
         }
     }
 
-    /// Ends whatever session there is, once a command that runs has ended.
+    /// Ends whatever session there is, once a command that runs has ended. One that has not come whole is given up: it would
+    /// run in the next session.
     pub fn close_session(&mut self) {
+        if let (Some(owner), Phase::Loading { .. }) = (self.owner, self.phase) {
+            self.abandon(owner);
+        }
         self.session = None;
         self.reset = true;
         self.changed = true;

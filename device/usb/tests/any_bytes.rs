@@ -1,4 +1,5 @@
-//! Any packets at any time, on both interfaces and the control pipe: never a hang, and the next good command works.
+//! Any packets at any time, on both interfaces and the control pipe: never a hang, no command in the other interface's
+//! session, and the next good command works.
 
 mod common;
 
@@ -17,6 +18,7 @@ enum Step {
     Wait(u64),
     CardIsSlow(bool),
     BusReset(bool),
+    Sleep(bool),
 }
 
 fn interface(is_vendor: bool) -> Interface {
@@ -50,6 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..2000_u64).prop_map(Step::Wait),
         1 => any::<bool>().prop_map(Step::CardIsSlow),
         1 => prop::bool::weighted(0.2).prop_map(Step::BusReset),
+        1 => prop::bool::weighted(0.5).prop_map(Step::Sleep),
     ]
 }
 
@@ -68,7 +71,8 @@ fn take(bench: &mut Bench, step: Step) {
         Step::Wait(millis) => bench.wait(Duration::from_millis(millis)),
         Step::CardIsSlow(is_slow) => bench.card.is_slow = is_slow,
         Step::BusReset(true) => bench.ccid.reset(&mut bench.slot),
-        Step::BusReset(false) => {}
+        Step::Sleep(true) => bench.slot.close_session(),
+        Step::BusReset(false) | Step::Sleep(false) => {}
     }
 }
 

@@ -389,3 +389,21 @@ fn a_bus_reset_in_the_middle_of_a_command_closes_the_session_when_it_ends() {
     assert_eq!(bench.card.resets, [None]);
     bench.works();
 }
+
+/// A bus that sleeps in the middle of a command: the rest of it must not run in the session of whoever comes next.
+#[test]
+fn half_a_command_does_not_outlive_its_session() {
+    for other_comes in [false, true] {
+        let mut bench = Bench::powered();
+        let vendor = Interface::Vendor;
+        assert_eq!(bench.exchange_on(vendor, &part(1, 1, &[0; 30]))[9], 0x10);
+        bench.slot.close_session();
+        if other_comes {
+            bench.exchange(&message(0x62, 2, [0; 3], &[]));
+        }
+        assert_eq!(bench.exchange_on(vendor, &part(3, 2, &[0; 30]))[6..9], [3, 0x40, 0xE0]);
+        assert!(bench.card.ran.is_empty() && bench.card.command.is_empty());
+        bench.works();
+        bench.works_on(vendor);
+    }
+}

@@ -16,6 +16,10 @@ pub struct Card {
     pub command: Vec<u8>,
     pub ran: Vec<Vec<u8>>,
     pub resets: Vec<Option<Interface>>,
+    /// Whose session it is in.
+    pub user: Option<Interface>,
+    /// How many commands it began to run.
+    pub begun: usize,
     pub response: Option<Vec<u8>>,
     /// The card is not finished with a command while this is set.
     pub is_slow: bool,
@@ -49,10 +53,16 @@ impl Card {
                 self.responding = None;
             }
             match slot.job() {
-                Some(Job::Reset(user)) => self.resets.push(user),
+                Some(Job::Reset(user)) => {
+                    self.resets.push(user);
+                    self.user = user;
+                }
                 Some(Job::Clear) => self.command.clear(),
                 Some(Job::Append(bytes)) => self.command.extend_from_slice(bytes.as_slice()),
-                Some(Job::Run) => self.running = true,
+                Some(Job::Run) => {
+                    self.running = true;
+                    self.begun += 1;
+                }
                 None => return,
             }
         }
@@ -99,9 +109,11 @@ impl Bench {
         }
     }
 
-    /// Offers one packet; `false` if the interface does not take it.
+    /// Offers one packet; `false` if the interface does not take it. A command that it completes runs in a session of this
+    /// interface.
     pub fn offer(&mut self, interface: Interface, packet: &[u8]) -> bool {
         self.card.turn(&mut self.slot);
+        let begun = self.card.begun;
         let now = self.now;
         let (ccid, slot) = self.parts(interface);
         if !ccid.wants_packet(slot) {
@@ -109,6 +121,7 @@ impl Bench {
         }
         ccid.receive(packet, slot, now);
         self.card.turn(&mut self.slot);
+        assert!(self.card.begun == begun || self.card.user == Some(interface), "a session of {:?}", self.card.user);
         true
     }
 
