@@ -7,12 +7,13 @@
 //! message ends with its last byte as dwLength says, or with a packet that is not full; where the two disagree it is
 //! refused. After a message that was broken off, whatever follows an abort, or comes [`PACKET_GAP`] later, is a new one.
 
+mod answer;
+
 use crate::MAX_PACKET;
-use crate::message::{
-    AnswerHeader, AnswerType, Error, HEADER, Header, IccStatus, MAX_COMMAND, Outcome, PARAMETERS, PROTOCOL_T1, Request,
-};
+use crate::message::{Error, Header, IccStatus, MAX_COMMAND, Outcome, PARAMETERS, PROTOCOL_T1, Request};
 use crate::slot::{Interface, Progress, Slot};
 use crate::time::Instant;
+use answer::{Answer, Sending};
 use core::time::Duration;
 use zeroize::Zeroize;
 
@@ -96,19 +97,6 @@ struct Pending {
     seq: u8,
     /// When the host has to be asked for more time.
     extension: Instant,
-}
-
-/// An answer to be sent. Its data are short; only a response of the card is not here, but comes from the slot.
-struct Answer {
-    header: AnswerHeader,
-    data: heapless::Vec<u8, MAX_ATR>,
-}
-
-/// An answer being sent.
-struct Sending {
-    answer: Answer,
-    /// How much of it, header included, is in packets already.
-    sent: u32,
 }
 
 /// One interface.
@@ -459,90 +447,5 @@ impl Ccid<'_> {
             let fate = self.give_up(fate, Error::BAD_LENGTH, slot);
             self.complete(&header, fate, slot, now);
         }
-    }
-}
-
-/// Answers.
-impl Ccid<'_> {
-    /// An answer without data.
-    fn status(&self, request: Request, seq: u8, outcome: Outcome) -> Answer {
-        let icc = if self.powered { IccStatus::Active } else { IccStatus::Inactive };
-        let kind = request.answer();
-        let header = AnswerHeader { kind, length: 0, slot: SLOT, seq, icc, outcome, specific: 0 };
-        Answer { header, data: heapless::Vec::new() }
-    }
-
-    /// A data block whose data, if any, come from the slot.
-    fn block(&self, seq: u8, length: u32, chain: u8) -> Answer {
-        let mut answer = self.status(Request::XfrBlock, seq, Outcome::Processed);
-        answer.header.length = length;
-        answer.header.specific = chain;
-        answer
-    }
-
-    fn push(&mut self, answer: Answer) {
-        // There is room: no message is read while an answer waits, and a request on the control pipe adds three at most.
-        let _ = self.answers.push_back(answer);
-    }
-
-    /// The next answer to be sent.
-    fn next_answer(&mut self, slot: &mut Slot, now: Instant) -> Option<Answer> {
-        if let Some(answer) = self.answers.pop_front() {
-            return Some(answer);
-        }
-        let pending = self.pending?;
-        let answer = match slot.progress(self.me) {
-            Progress::Response(length) => self.block(pending.seq, length, 0),
-            Progress::Running if now < pending.extension => return None,
-            Progress::Running => {
-                self.pending = Some(Pending { extension: now.after(TIME_EXTENSION), ..pending });
-                let mut answer = self.status(Request::XfrBlock, pending.seq, Outcome::TimeExtension);
-                answer.header.kind = AnswerType::DataBlock;
-                return Some(answer);
-            }
-            // The host left the response alone, and the other interface took the slot.
-            Progress::None | Progress::Loading => {
-                self.status(Request::XfrBlock, pending.seq, Outcome::Failed(Error::ABORTED))
-            }
-        };
-        self.pending = None;
-        if let Some(seq) = self.held_abort.take() {
-            self.push(self.status(Request::Abort, seq, Outcome::Processed));
-        }
-        Some(answer)
-    }
-
-    /// Fills the packet as far as possible. `Some`: it can go, and whether the answer ends with it. A packet that is not
-    /// full ends a transfer; so an answer that fills its last packet is followed by an empty one.
-    fn fill_packet(&mut self, slot: &mut Slot, now: Instant) -> Option<bool> {
-        let Sending { answer, sent } = self.sending.as_mut()?;
-        let header = answer.header.to_bytes();
-        let total = answer.header.length.saturating_add(header.len() as u32);
-        while !self.packet.is_full() {
-            if *sent >= total {
-                return Some(true);
-            }
-            let start = self.packet.len();
-            let position = usize::try_from(*sent).unwrap_or(usize::MAX);
-            let written = if let Some(rest) = header.get(position..).filter(|rest| !rest.is_empty()) {
-                self.packet.extend_from_slice(rest).map(|()| rest.len()).ok()
-            } else if !answer.data.is_empty() {
-                let rest = answer.data.get(position.saturating_sub(HEADER)..).unwrap_or_default();
-                let count = rest.len().min(MAX_PACKET.saturating_sub(start));
-                self.packet.extend_from_slice(rest.get(..count)?).map(|()| count).ok()
-            } else {
-                let _ = self.packet.resize(MAX_PACKET, 0);
-                let taken = slot.take(self.me, self.packet.get_mut(start..).unwrap_or_default(), now);
-                self.packet.truncate(start.saturating_add(taken.unwrap_or_default()));
-                taken.ok()
-            };
-            match written {
-                Some(0) => return None,
-                Some(count) => *sent = sent.saturating_add(u32::try_from(count).unwrap_or(u32::MAX)),
-                // The slot is lost: the answer is broken off, by a packet that is not full.
-                None => return Some(true),
-            }
-        }
-        Some(false)
     }
 }
