@@ -410,3 +410,24 @@ fn what_an_old_card_lacks_is_named() -> Result<()> {
     }
     Ok(())
 }
+
+/// A board whose firmware tells clock and memory in the rescue application only, keeps one configuration, and starts no loader.
+fn other_firmware(command: &[u8]) -> Fate {
+    match command {
+        [_, 0x64, 0x05 | 0x0A, ..] | [_, 0x1E, 1, 1, ..] => Fate::Refuse(0x6A86),
+        [_, 0x1F, 1, ..] => Fate::Refuse(0x6D00),
+        _ => Fate::Pass,
+    }
+}
+
+#[test]
+fn a_board_with_another_firmware_is_used_as_far_as_it_goes() -> Result<()> {
+    let proxy = Proxy::serve(other_firmware)?;
+    let tool = initialized(&proxy, &[])?;
+    assert!(tool.succeed(&["clock", "get"])?.contains("Nobody has set the clock"));
+    tool.succeed(&["clock", "set", "--utc", "2027-01-15T08:00:00Z"])?;
+    assert!(tool.succeed(&["clock", "get"])?.contains("2027-01-15T08:00:"));
+    assert!(tool.succeed(&["status"])?.contains("virtual device"));
+    lacks(&tool, "the firmware of this board does not do that", &["config show", "config set --led-brightness 3"])?;
+    lacks(&tool, "this device has no boot loader that it can start", &["reboot --bootloader"])
+}

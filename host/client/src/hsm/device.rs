@@ -202,7 +202,11 @@ impl<T: Transport> Hsm<T> {
             return answer;
         }
         self.come_back()?;
-        answer.map_err(no_presence)
+        const OTHER: &str = "the firmware of this board does not do that";
+        const ADVICE: &str = "Ferrite's does, on boards that can. Everything else works as before.";
+        [Status::INS, Status::WRONG_P1P2].into_iter().fold(answer.map_err(no_presence), |answer, status| {
+            answer.map_err(|error| error.explain(status, ErrorKind::Unsupported, OTHER, ADVICE))
+        })
     }
 
     /// Selects the HSM application after the rescue application, through the channel if there was one.
@@ -328,7 +332,14 @@ impl<T: Transport> Hsm<T> {
     /// As [`Hsm::rescue`].
     pub fn restart_device(&mut self, boot_loader: bool) -> Result<()> {
         let command = if boot_loader { RescueCommand::StartBootLoader } else { RescueCommand::Restart };
-        self.rescue("restart the device", &command).map(drop)
+        self.rescue("restart the device", &command).map(drop).map_err(|error| {
+            error.explain(
+                Status::INS,
+                ErrorKind::Unsupported,
+                "this device has no boot loader that it can start",
+                "A virtual device has none. A board starts its own when it is plugged in with the BOOT button held.",
+            )
+        })
     }
 
     /// Erases everything: the way out for a lost SO-PIN. The device wants its button pressed; it is blank then.
