@@ -18,7 +18,7 @@ use ferrite_crypto::dkek::{self, Dkek};
 use ferrite_crypto::hash::Hash;
 use ferrite_crypto::{Error, ec};
 use ferrite_proto::command::{AlgorithmId, Attributes, Membership};
-use ferrite_proto::cvc::{Certificate, Extensions, PublicKey, Request};
+use ferrite_proto::cvc::{Certificate, Extensions, Origin, PublicKey, Request};
 use ferrite_proto::status::Status;
 use ferrite_store::{Change, Flash, ObjectId, Seal};
 use zeroize::Zeroizing;
@@ -144,7 +144,8 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         self.change_domain(domain, Domain::Exchange { check_value: Some(agreed.check_value()) }, &[put])
     }
 
-    /// On a device whose certificate comes with its issuer's, a peer's key must be attested by a device that is trusted too.
+    /// On a device whose certificate comes with its issuer's, a peer's key must be attested by a device that is trusted too, and
+    /// not as an imported one: whoever has that would know what is agreed on.
     fn demand_attestation(&mut self, peer: &[u8], scratch: &mut [u8]) -> Result<(), Status> {
         let mut own = [0; MAX_DEVICE_CERTIFICATE];
         let has_issuer = self.first_certificate(&mut own).is_some_and(|(_, issuer)| !issuer.is_empty());
@@ -153,7 +154,12 @@ impl<P: Platform, F: Flash> Hsm<'_, P, F> {
         }
         let request = Request::parse(peer).map_err(|_| Status::CONDITIONS)?;
         let device = self.trusted_verifier(request.outer_car, scratch)?;
-        device.verify(request.signed, request.signature).map_err(|_| Status::CONDITIONS)
+        device.verify(request.signed, request.signature).map_err(|_| Status::CONDITIONS)?;
+        let extensions = Extensions::parse(request.certificate.body.extensions.unwrap_or_default());
+        match extensions.map(|extensions| extensions.origin) {
+            Ok(Origin::Generated | Origin::Derived) => Ok(()),
+            Ok(Origin::Imported) | Err(_) => Err(Status::CONDITIONS),
+        }
     }
 
     /// Refuses a key for exchanges that is on another curve than one of 256 bits (6A81), or not in an exchange domain (6700).

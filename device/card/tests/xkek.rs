@@ -383,6 +383,10 @@ fn below_an_authority_peers_are_attested_by_devices_of_it() {
     let (parsed, _) = Certificate::parse(&our_certificate).unwrap();
     assert_eq!(parsed.body.chr, b"UTMEMB00100001");
     assert_eq!(ours.status(&exchange(1, &attest(&inner, "UTMEMB00100001", &software))), 0x6985);
+    // A key that others may have: what is agreed on with it would be known to them.
+    ferrite_card::testing::plant_exchange_key(&mut theirs.card, 5, Curve::BrainpoolP256r1, &scalar(0x77), 0).unwrap();
+    let imported = theirs.ok(&read(0xCE05, 0));
+    assert_eq!(ours.status(&exchange(1, &imported)), 0x6985);
     assert_eq!(ours.ok(&key_domain(0, 0, &[])), before);
     ours.ok(&exchange(1, &their_request));
     theirs.ok(&choose(0xB6, &issuer.chr));
