@@ -9,7 +9,9 @@ use clap::Args;
 use ferrite_client::hsm::{PinState, tries};
 use ferrite_client::proto::command::PinReference;
 use ferrite_client::proto::fid::KeyId;
+use ferrite_client::proto::status::Status;
 use ferrite_client::{AnyTransport, Error, ErrorKind, Hsm, Result};
+use std::cell::Cell;
 
 /// A device behind any transport.
 pub(crate) type Device = Hsm<AnyTransport>;
@@ -44,7 +46,11 @@ pub(crate) struct Global {
     login_with: Vec<Holder>,
     /// Where the user PIN of those other devices is [default: the variable PICO_HSM_HOLDER_PIN, else prompt]
     #[arg(long, global = true, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE")]
     holder_pin: Option<Source>,
+    /// The device that was opened has a secure lock, which may be shut.
+    #[arg(skip)]
+    has_lock: Cell<bool>,
 }
 
 impl Global {
@@ -63,10 +69,22 @@ impl Global {
             }
             _ => error,
         })?;
-        Hsm::open(match &self.channel {
+        let device = Hsm::open(match &self.channel {
             Some(believed) => believed.open(transport)?,
             None => transport,
-        })
+        })?;
+        self.has_lock.set(device.application().options.secure_lock());
+        Ok(device)
+    }
+
+    /// A shut lock answers as if something else forbade the use: says that it may be that.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        if !self.has_lock.get() || error.status() != Some(Status::CONDITIONS) {
+            return error;
+        }
+        let why = format!("{}, or the device is locked", error.why());
+        let advice = error.advice().map_or_else(String::new, |advice| format!("{advice}\n"));
+        error.because(why).advise(advice + "After a start, open the lock first: pico-hsm-tool lock open FILE")
     }
 
     /// Whether everything goes through a secure channel.

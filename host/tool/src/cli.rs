@@ -106,7 +106,7 @@ impl Cli {
     /// Whatever goes wrong.
     pub(crate) fn run(self) -> Result<Report> {
         let global = &self.global;
-        match self.command {
+        let result = match self.command {
             Command::List(arguments) => arguments.run(global),
             Command::Status(arguments) => arguments.run(global),
             Command::Doctor(arguments) => arguments.run(global),
@@ -145,7 +145,8 @@ impl Cli {
             Command::Apdu(command) => command.run(global),
             Command::Completions(arguments) => arguments.run(),
             Command::Man(arguments) => arguments.run(),
-        }
+        };
+        result.map_err(|error| global.explain(error))
     }
 }
 
