@@ -4,6 +4,7 @@
 import fs from 'node:fs';
 import { RP2040, Simulator } from 'rp2040js';
 import { FlashController, FlashPins, Pin, RingOscillator } from './peripherals.mjs';
+import { Radio } from './radio.mjs';
 import { SecondCore } from './second-core.mjs';
 
 const FLASH_BASE = 0x1000_0000;
@@ -34,7 +35,7 @@ export function imageOf(path) {
 }
 
 export class Chip {
-  constructor(flash, image) {
+  constructor(flash, image, hasRadio) {
     this.flash = flash;
     this.simulator = new Simulator();
     this.mcu = this.simulator.rp2040;
@@ -53,7 +54,8 @@ export class Chip {
     this.second = new SecondCore(this.mcu);
     const alone = () => this.second.leavesFlashAlone();
 
-    this.pins = this.mcu.gpio.map((gpio) => new Pin(gpio));
+    this.pins = Object.fromEntries(this.mcu.gpio.map((gpio, number) => [number, new Pin(gpio)]));
+    if (hasRadio) this.pins.radio = new Radio(this);
     this.rosc = new RingOscillator(this.mcu);
     const { peripherals } = this.mcu;
     peripherals[0x18000] = new FlashController(this.mcu, flash.serial, alone);

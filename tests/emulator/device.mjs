@@ -12,12 +12,14 @@ export class Device {
   constructor(elf, flashPath) {
     this.image = imageOf(elf);
     this.flash = new Flash(flashPath, FLASH_SIZE);
+    /// Whether a radio chip is on the board, from the next start on.
+    this.hasRadio = false;
     this.start();
   }
 
   /// Powers the device up, enumerates it and powers its card.
   start() {
-    this.chip = new Chip(this.flash, this.image);
+    this.chip = new Chip(this.flash, this.image, this.hasRadio);
     this.host = new Host(this.chip);
     this.host.connect();
     this.host.controlOut(0x00, 0x05, 1, 0);

@@ -17,7 +17,9 @@
 //   fault           ok                 the processor takes its fault handler
 //   remains TEXT    remains COUNT true|false   bytes of memory that are not zero, and whether TEXT is among them
 //   pin N MILLIS    pin LOW HIGH FREE CHANGES   what the firmware does with a pin for so long: milliseconds in which it was
-//                   low, high and not driven; changes of that since the pin was looked at last
+//                   low, high and not driven; changes of that since the pin was looked at last. `radio` is the LED's pin of
+//                   the radio chip
+//   radio 0|1       ok                 from the next start on there is a radio chip, or none
 //   descriptors     JSON
 //   packet HEX      ok                 one packet of any content to the reader
 //   message         message HEX        the next CCID message that comes from the reader
@@ -81,13 +83,17 @@ const commands = {
     return `remains ${memory.filter((byte) => byte !== 0).length} ${memory.includes(text)}`;
   },
   pin([number, millis]) {
-    const pin = device.chip.pins[Number(number)];
+    const pin = device.chip.pins[number];
     const times = { low: 0, high: 0, free: 0 };
     for (let i = 0; i < Number(millis); i++) {
       device.host.pause(1);
       times[pin.drive]++;
     }
     return `pin ${times.low} ${times.high} ${times.free} ${pin.changes()}`;
+  },
+  radio([isThere]) {
+    device.hasRadio = isThere === '1';
+    return 'ok';
   },
   descriptors() {
     const { device: head, configuration, strings } = device.descriptors();

@@ -1,7 +1,7 @@
 //! The firmware of a Pico in an emulator, as a USB host sees it: `tests/emulator`, in a process of its own.
 //!
-//! Time stands still for the device between commands. The image is the one that `FERRITE_FIRMWARE` names;
-//! `cargo xtask emulate` builds it and sets that.
+//! Time stands still for the device between commands. The image is the one that `FERRITE_FIRMWARE` names, and
+//! `FERRITE_FIRMWARE_PICO_W` for a Pico W; `cargo xtask emulate` builds them and sets these.
 
 use crate::bench::source;
 use crate::script::Device;
@@ -12,10 +12,18 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+/// What names the image for a board.
+const PICO: &str = "FERRITE_FIRMWARE";
+const PICO_W: &str = "FERRITE_FIRMWARE_PICO_W";
+
 /// The command that starts the emulator with a flash memory in this file.
 pub(crate) fn command(flash: &Path) -> Result<Command> {
-    let image =
-        env::var_os("FERRITE_FIRMWARE").context("no firmware image is named: `cargo xtask emulate` builds one")?;
+    command_with(PICO, flash)
+}
+
+fn command_with(image: &str, flash: &Path) -> Result<Command> {
+    let image = env::var_os(image)
+        .with_context(|| format!("{image} names no firmware image: `cargo xtask emulate` builds one"))?;
     let folder = source("emulator");
     ensure!(folder.join("node_modules").exists(), "the emulator is missing: `cargo xtask emulate` installs it");
     let mut command = Command::new("node");
@@ -49,7 +57,7 @@ pub enum Outcome {
     PowerCut,
 }
 
-/// An emulated Pico, blank at first.
+/// An emulated Pico or Pico W, blank at first.
 pub struct Emulated {
     child: Child,
     input: ChildStdin,
@@ -63,8 +71,20 @@ impl Emulated {
     /// # Errors
     /// Something is missing, or the device does not enumerate.
     pub fn blank() -> Result<Self> {
+        Self::with(PICO)
+    }
+
+    /// A blank device with the image for a Pico W. The radio comes with the emulator's command `radio` and a restart.
+    ///
+    /// # Errors
+    /// As for [`Self::blank`].
+    pub fn pico_w() -> Result<Self> {
+        Self::with(PICO_W)
+    }
+
+    fn with(image: &str) -> Result<Self> {
         let dir = TempDir::new()?;
-        let mut child = command(&dir.path().join("flash.bin"))?
+        let mut child = command_with(image, &dir.path().join("flash.bin"))?
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,4 +1,4 @@
-//! The firmware of a Pico in an emulator, driven over emulated USB: the real image, the real USB driver, the real flash
+//! The firmware of a Pico, and of a Pico W, in an emulator, driven over emulated USB: the real image, the real USB driver, the real flash
 //! driver. Emulated time is slow; `cargo xtask emulate` runs these, `cargo xtask test` only the first.
 
 use anyhow::{Context, Result, bail, ensure};
@@ -8,6 +8,7 @@ use ferrite_tests::bench::{Bench, PIN, SO_PIN, source};
 use ferrite_tests::emulated::{Emulated, Outcome};
 use ferrite_tests::in_process::InProcess;
 use ferrite_tests::script::{Device, Script};
+use std::fmt::Display;
 use std::fs;
 
 const SELECT: &[u8] = b"\x00\xA4\x04\x00\x0B\xE8\x2B\x06\x01\x04\x01\x81\xC3\x1F\x02\x01\x00";
@@ -193,8 +194,8 @@ struct Pin {
 
 impl Pin {
     /// What it does for a second, and how often it has changed since it was looked at last.
-    fn of(device: &mut Emulated, number: u8) -> Result<Self> {
-        let answer = device.ask(&format!("pin {number} 1000"))?;
+    fn of(device: &mut Emulated, name: impl Display) -> Result<Self> {
+        let answer = device.ask(&format!("pin {name} 1000"))?;
         let numbers = answer.strip_prefix("pin ").context("no pin")?.split(' ').map(str::parse);
         match numbers.collect::<Result<Vec<_>, _>>()?[..] {
             [low, high, free, changes] => Ok(Self { low, high, free, changes }),
@@ -258,6 +259,39 @@ fn the_led_goes_where_it_is_configured_and_back() -> Result<()> {
     configure(&mut device, &[0x05, 0x01, 0x0F])?;
     ensure!(Pin::of(&mut device, OWN)?.blinks());
     ensure!(Pin::of(&mut device, 3)?.is_free() && Pin::of(&mut device, 5)?.is_free());
+    Ok(())
+}
+
+/// The LED of a Pico W is lit by the radio, without firmware in that; where there is no radio, its pins are let go.
+#[test]
+#[ignore = "needs the firmware: cargo xtask emulate"]
+fn the_led_behind_a_radio_blinks_and_a_radio_that_is_not_used_has_no_power() -> Result<()> {
+    let no_radio_is_held = |device: &mut Emulated| -> Result<()> {
+        for pin in [23, 24, 25, 29] {
+            let seen = Pin::of(device, pin)?;
+            ensure!(seen.is_free(), "{pin}: {seen:?}");
+        }
+        Ok(())
+    };
+    let mut device = Emulated::pico_w()?;
+    device.ask("pause 1000")?;
+    no_radio_is_held(&mut device)?;
+
+    device.ask("radio 1")?;
+    device.restart()?;
+    device.ask("pause 1000")?;
+    let led = Pin::of(&mut device, "radio")?;
+    ensure!(led.blinks(), "{led:?}");
+
+    // No LED, and then the board's own again.
+    configure(&mut device, &[0x0C, 0x01, 0xFF])?;
+    no_radio_is_held(&mut device)?;
+    let led = Pin::of(&mut device, "radio")?;
+    ensure!(led.low == 1000, "{led:?}");
+    configure(&mut device, &[0x0C, 0x01, 0x04])?;
+    device.ask("pause 1000")?;
+    let led = Pin::of(&mut device, "radio")?;
+    ensure!(led.blinks(), "{led:?}");
     Ok(())
 }
 

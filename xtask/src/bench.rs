@@ -46,7 +46,7 @@ fn instructions(consent: Consent, machine: &Machine) -> Result<()> {
 
 /// Runs the firmware of a Pico in the emulator, and shows the cycles that each operation takes there.
 fn cycles(consent: Consent) -> Result<()> {
-    let image = firmware::pico(consent)?;
+    let image = firmware::for_emulator(consent, "pico")?;
     emulate::prepare(consent)?;
     headline("the firmware on an emulated RP2040: cycles, of 125 million in a second");
     let mut example = cargo();

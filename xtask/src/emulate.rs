@@ -5,27 +5,29 @@ use crate::install::{self, CLIENTS, Consent, NODE};
 use crate::run::{cargo, headline, root, run};
 use anyhow::Result;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Builds the firmware and runs every test with it.
 pub(crate) fn all(consent: Consent) -> Result<()> {
     install::ensure(&CLIENTS, consent)?;
-    tests(consent, &["--ignored"])
+    let with_radio = firmware::for_emulator(consent, "pico-w")?;
+    tests(consent, &[("FERRITE_FIRMWARE_PICO_W", with_radio)], &["--ignored"])
 }
 
 /// Builds the firmware and sees that it starts, enumerates and answers.
 pub(crate) fn smoke(consent: Consent) -> Result<()> {
-    tests(consent, &["--ignored", "the_firmware_starts_enumerates_and_answers"])
+    tests(consent, &[], &["--ignored", "the_firmware_starts_enumerates_and_answers"])
 }
 
-fn tests(consent: Consent, arguments: &[&str]) -> Result<()> {
-    let image = firmware::pico(consent)?;
+fn tests(consent: Consent, more_images: &[(&str, PathBuf)], arguments: &[&str]) -> Result<()> {
+    let image = firmware::for_emulator(consent, "pico")?;
     prepare(consent)?;
     headline("the firmware in the emulator");
     let mut command = cargo();
     command.args(["test", "-p", "ferrite-tests", "--test", "emulator", "--"]).args(arguments);
-    run(command.env("FERRITE_FIRMWARE", image))
+    command.env("FERRITE_FIRMWARE", image).envs(more_images.iter().cloned());
+    run(&mut command)
 }
 
 /// Installs the emulator where the tests look for it, in exactly the version that they name.

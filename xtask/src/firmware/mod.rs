@@ -114,9 +114,9 @@ pub(crate) fn images(consent: Consent, wanted: &Wanted) -> Result<()> {
     Ok(())
 }
 
-/// Builds the image that runs in the emulator: a Pico's, as anybody would flash it. Returns its ELF file.
-pub(crate) fn pico(consent: Consent) -> Result<PathBuf> {
-    image(consent, Board::by_name("pico")?, UsbIds::DEFAULT, false).map(|image| image.elf)
+/// Builds an image that runs in the emulator, as anybody would flash it to this board. Returns its ELF file.
+pub(crate) fn for_emulator(consent: Consent, board: &str) -> Result<PathBuf> {
+    image(consent, Board::by_name(board)?, UsbIds::DEFAULT, false).map(|image| image.elf)
 }
 
 /// Files that were built.

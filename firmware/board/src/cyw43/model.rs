@@ -29,7 +29,6 @@ impl Kind {
 struct Chip {
     since: u64,
     has_long_words: bool,
-    sends_status: bool,
     backplane_delay: usize,
     window: [u8; 3],
     clock: u8,
@@ -44,7 +43,6 @@ impl Chip {
         Self {
             since,
             has_long_words: kind.starts_in_long_words,
-            sends_status: true,
             backplane_delay: 0,
             window: [0; 3],
             clock: 0,
@@ -93,7 +91,7 @@ impl Chip {
             (0, 0x00, 4) => {
                 self.has_long_words = value & 0x01 != 0;
                 assert_eq!(value & 0x0E, 0, "byte order and clock stay as they are");
-                self.sends_status = value & 0x01_0000 != 0;
+                assert_eq!(value & 0x01_0000, 0, "nobody reads a status behind an answer");
             }
             (0, 0x1D, 1) => self.backplane_delay = usize::from(byte),
             (1, 0x1000A, 1) => self.window[0] = byte,
