@@ -411,6 +411,31 @@ fn what_an_old_card_lacks_is_named() -> Result<()> {
     Ok(())
 }
 
+/// One that knows no groups, agrees by no key, and deletes nothing.
+fn lesser_card(command: &[u8]) -> Fate {
+    match command {
+        [_, 0x52, 2, ..] | [_, 0xE4, ..] => Fate::Refuse(0x6D00),
+        [_, 0x62, _, 0x80, ..] => Fate::Refuse(0x6A81),
+        _ => Fate::Pass,
+    }
+}
+
+#[test]
+fn what_a_lesser_card_lacks_is_named() -> Result<()> {
+    let proxy = Proxy::serve(lesser_card)?;
+    let tool = initialized(&proxy, &["--key-domains", "2"])?;
+    with_password(&tool, &["group", "create", "group"])?;
+    tool.succeed(&["key", "public-key", "key", "-o", "key.pem"])?;
+    for (message, command) in [
+        ("this card knows no groups of devices", "group join group"),
+        ("this card has no such algorithm, or not for keys of this kind", "agree key key.pem"),
+        ("this card does not know how", "key delete key --yes"),
+    ] {
+        lacks(&tool, message, &[command])?;
+    }
+    Ok(())
+}
+
 /// A board whose firmware tells clock and memory in the rescue application only, keeps one configuration, and starts no loader.
 fn other_firmware(command: &[u8]) -> Fate {
     match command {
