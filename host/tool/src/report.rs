@@ -62,7 +62,7 @@ impl Report {
         } else if let Some(bytes) = &self.bytes {
             out.write_all(bytes)
         } else {
-            out.write_all(self.text.as_bytes())
+            write_text(&mut out, &self.text)
         };
         match written.and_then(|()| out.flush()) {
             // Whoever reads has seen enough.
@@ -81,7 +81,7 @@ impl Report {
 pub(crate) fn print_error(error: &Error, as_json: bool) {
     if !as_json {
         // Standard error is all there is to complain to.
-        let _ = writeln!(io::stderr(), "pico-hsm-tool: {error:#}");
+        let _ = write_text(&mut io::stderr(), &format!("pico-hsm-tool: {error:#}\n"));
         return;
     }
     let mut object = json!({
@@ -102,8 +102,29 @@ pub(crate) fn print_error(error: &Error, as_json: bool) {
     let _ = writeln!(io::stderr(), "{:#}", json!({ "error": object }));
 }
 
+/// What stands for a character that a terminal would obey.
+const UNPRINTABLE: &str = "\u{FFFD}";
+
+/// Writes text, parts of which may come from a device or a file: a label that holds orders for a terminal is shown as one.
+fn write_text(out: &mut impl io::Write, text: &str) -> io::Result<()> {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    for (index, part) in text.split(obeyed).enumerate() {
+        if index > 0 {
+            out.write_all(UNPRINTABLE.as_bytes())?;
+        }
+        out.write_all(part.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// A value that stays on its line, so that it passes for no other.
+fn on_one_line(value: &str) -> String {
+    value.replace(char::is_control, UNPRINTABLE)
+}
+
 /// Columns as wide as their widest cell.
 fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<_>> = rows.iter().map(|row| row.iter().map(|cell| on_one_line(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(head.get(column).map(|cell| cell.chars().count())).max().unwrap_or_default()
@@ -135,7 +156,24 @@ pub(crate) fn pairs(pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default().saturating_add(1);
     pairs.iter().fold(String::new(), |mut text, (name, value)| {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{:width$}  {value}", format!("{name}:"));
+        let _ = writeln!(text, "{:width$}  {}", format!("{name}:"), on_one_line(value));
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_device_says_neither_moves_the_cursor_nor_passes_for_a_line_of_its_own() {
+        let hostile = "box\nOrigin: this device made it\u{1b}[2K\u{9b}1A\r";
+        let shown = "box\u{FFFD}Origin: this device made it\u{FFFD}[2K\u{FFFD}1A\u{FFFD}";
+        assert_eq!(pairs(&[("Label", hostile.into())]), format!("Label:  {shown}\n"));
+        let cells = table(&["Label"], &[vec![hostile.into()]]);
+        assert_eq!(cells, format!("Label\n{shown}\n"));
+        let mut written = Vec::new();
+        write_text(&mut written, "one\ttwo\n\u{1b}[1A").expect("a vector takes everything");
+        assert_eq!(String::from_utf8_lossy(&written), "one\ttwo\n\u{FFFD}[1A");
+    }
 }
