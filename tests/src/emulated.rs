@@ -44,7 +44,7 @@ pub struct Effort {
     pub extensions: u64,
     /// Bytes of stack, those of interrupts included.
     pub stack: u64,
-    /// Bytes of the second core's stack; none if it had nothing to do.
+    /// Bytes of the second core's stack; a few words if it had nothing to do.
     pub second_stack: u64,
 }
 
