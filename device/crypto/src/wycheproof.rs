@@ -210,9 +210,10 @@ fn xdh() {
     tally.finish("X25519 and X448", [517, 12, 457, 42]);
 }
 
-/// Decrypts with the key of a group; both sets have the same form but not the same types.
+/// Decrypts with the key of a group, padding and all as the device does it, and raw before the padding is taken off as a host
+/// does it; both sets have the same form but not the same types.
 macro_rules! decryption {
-    ($tally:ident, $set:ident, $group:ident, $check_label:expr, $decrypt:expr) => {
+    ($tally:ident, $set:ident, $group:ident, $check_label:expr, $decrypt:expr, $unpad:expr) => {
         let (p, q) = (&$group.key.p, &$group.key.q);
         let half = $group.key_size / 16;
         if sized(&$group.key.e, 4) != rsa::EXPONENT.to_be_bytes() {
@@ -230,6 +231,10 @@ macro_rules! decryption {
             }
             let mut out = [0; rsa::MAX_MODULUS];
             let decrypted: Result<usize, Error> = $decrypt(&key, &test, &mut out);
+            let mut block = test.ct.to_vec();
+            if key.private_operation(&mut block, &mut rng(), &mut Sequential).is_ok() {
+                assert_eq!($unpad(&mut block), decrypted.map(|len| &out[..len]), "{:?} {}", $set, test.tc_id);
+            }
             let accepted = decrypted.is_ok_and(|len| out[..len] == test.pt[..]);
             $tally.check(test.result, accepted, || format!("{:?} {} {}", $set, test.tc_id, test.comment));
         }
@@ -242,9 +247,10 @@ fn rsa_pkcs1_decryption() {
     let mut tally = Tally::default();
     for set in TestName::all() {
         for group in TestSet::load(set).unwrap().test_groups {
-            decryption!(tally, set, group, |_: &Test| true, |key: &rsa::PrivateKey, test: &Test, out: &mut [u8]| {
+            let decrypt = |key: &rsa::PrivateKey, test: &Test, out: &mut [u8]| {
                 key.decrypt_pkcs1(&test.ct, out, &mut rng(), &mut Sequential)
-            });
+            };
+            decryption!(tally, set, group, |_: &Test| true, decrypt, rsa::unpad_pkcs1);
         }
     }
     tally.finish("RSA PKCS#1 v1.5 decryption", [124, 77, 0, 0]);
@@ -261,9 +267,10 @@ fn rsa_oaep_decryption() {
                 continue;
             };
             let without_label = |test: &Test| test.label.is_empty();
-            decryption!(tally, set, group, without_label, |key: &rsa::PrivateKey, test: &Test, out: &mut [u8]| {
+            let decrypt = |key: &rsa::PrivateKey, test: &Test, out: &mut [u8]| {
                 key.decrypt_oaep(hash, &test.ct, out, &mut rng(), &mut Sequential)
-            });
+            };
+            decryption!(tally, set, group, without_label, decrypt, |block| rsa::unpad_oaep(hash, block));
         }
     }
     tally.finish("RSA OAEP decryption", [156, 168, 0, 0]);

@@ -116,3 +116,76 @@ pub(super) fn find_oaep_message(hash: Hash, block: &mut [u8]) -> Found {
     let found = find_end(block, len.saturating_mul(2).saturating_add(1), 1, |byte| byte.ct_eq(&0));
     Found { is_right: found.is_right & starts_right & label, ..found }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rsa::{unpad_oaep, unpad_pkcs1};
+    use std::vec::Vec;
+
+    const MESSAGE: &[u8] = b"\x01message\x00";
+
+    #[test]
+    fn each_fault_of_pkcs1_padding_is_found() {
+        let good = [&[0, 2], &[0xA5; 117][..], &[0], MESSAGE].concat();
+        assert_eq!(unpad_pkcs1(&mut good.clone()), Ok(MESSAGE));
+        let shortest = [&[0, 2], &[0xA5; 8][..], &[0], MESSAGE].concat();
+        assert_eq!(unpad_pkcs1(&mut shortest.clone()), Ok(MESSAGE));
+        let empty = [&[0, 2], &[0xA5; 125][..], &[0]].concat();
+        assert_eq!(unpad_pkcs1(&mut empty.clone()), Ok(&[][..]));
+        let bad: [(&str, Vec<u8>); 7] = [
+            ("the first byte", [&[1], &good[1..]].concat()),
+            ("the block type", [&[0, 1], &good[2..]].concat()),
+            ("seven bytes of padding", [&[0, 2], &[0xA5; 7][..], &[0], MESSAGE].concat()),
+            ("no padding", [&[0, 2, 0], MESSAGE].concat()),
+            ("no end of the padding", [&[0, 2], &[0xA5; 126][..]].concat()),
+            ("two bytes", [0, 2].into()),
+            ("nothing", Vec::new()),
+        ];
+        for (what, mut block) in bad {
+            assert_eq!(unpad_pkcs1(&mut block), Err(Error::BadPadding), "{what}");
+        }
+    }
+
+    /// A block of 128 bytes: its first byte, and its data block before the mask.
+    fn oaep(hash: Hash, first: u8, db: &[u8]) -> Vec<u8> {
+        let mut block = [&[first], &[0x5A; 64][..hash.digest_len()], db].concat();
+        let (seed, db) = block[1..].split_at_mut(hash.digest_len());
+        mask(hash, seed, db);
+        mask(hash, db, seed);
+        block
+    }
+
+    #[test]
+    fn each_fault_of_oaep_padding_is_found() {
+        for hash in [Hash::Sha1, Hash::Sha224, Hash::Sha256, Hash::Sha384] {
+            let label = hash.digest(&[]);
+            let label = label.as_ref();
+            let zeros = &[0; 128][..128 - 2 - 2 * label.len() - MESSAGE.len()];
+            let good = [label, zeros, &[1], MESSAGE].concat();
+            assert_eq!(unpad_oaep(hash, &mut oaep(hash, 0, &good)), Ok(MESSAGE), "{hash:?}");
+            let without_zeros = [label, &[1], zeros, MESSAGE].concat();
+            let message = [zeros, MESSAGE].concat();
+            assert_eq!(unpad_oaep(hash, &mut oaep(hash, 0, &without_zeros)), Ok(&message[..]), "{hash:?}");
+            let mut other_label = good.clone();
+            other_label[label.len() - 1] ^= 1;
+            let mut other_padding = good.clone();
+            other_padding[label.len() + 2] = 2;
+            let mut damaged = oaep(hash, 0, &good);
+            damaged[1] ^= 0x80;
+            let bad: [(&str, Vec<u8>); 8] = [
+                ("the first byte", oaep(hash, 1, &good)),
+                ("the label", oaep(hash, 0, &other_label)),
+                ("neither zero nor end", oaep(hash, 0, &other_padding)),
+                ("no end of the padding", oaep(hash, 0, &[label, &[0; 128][..128 - 1 - 2 * label.len()]].concat())),
+                ("the seed", damaged),
+                ("no room for an end", oaep(hash, 0, label)),
+                ("shorter than the hashes", oaep(hash, 0, &[])),
+                ("nothing", Vec::new()),
+            ];
+            for (what, mut block) in bad {
+                assert_eq!(unpad_oaep(hash, &mut block), Err(Error::BadPadding), "{hash:?} {what}");
+            }
+        }
+    }
+}
