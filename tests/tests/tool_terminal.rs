@@ -295,6 +295,9 @@ fn what_takes_its_time_shows_that_it_goes_on_and_leaves_the_output_alone() -> Re
     let shown = terminal.run(&command)?;
     ensure!(shown.contains("Deriving: press the device's button while it asks"), "{shown}");
     assert_eq!(std::fs::read_to_string(tool.file("derived"))?, expected);
+    // What is over at once shows nothing.
+    let shown = terminal.run(&command.replace("1000000", "1"))?;
+    ensure!(!shown.contains("Deriving"), "{shown}");
     // Nobody looks: nothing is shown.
     let quiet = tool.run(&derive)?;
     assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
