@@ -228,6 +228,17 @@ fn an_imported_secret_key_has_no_identifier() -> Result<()> {
 }
 
 #[test]
+fn a_request_that_outlived_its_key_attests_nothing() -> Result<()> {
+    let mut hsm = initialized(&INITIALIZATION)?;
+    let id = KeyId::new(1);
+    hsm.generate_key(id, "p256".parse()?, "", &KeyAttributes::default())?;
+    hsm.delete_file(id.key())?;
+    assert!(hsm.key_request(id).is_ok(), "the request is still there");
+    assert_eq!(hsm.attest(id).expect_err("the key is gone").kind(), ErrorKind::NotFound);
+    Ok(())
+}
+
+#[test]
 fn keys_of_every_kind_are_attested_and_no_other_key_is() -> Result<()> {
     let (root, _, mut hsm) = certified()?;
     let trusted = roots(&root);

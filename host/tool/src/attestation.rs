@@ -87,10 +87,15 @@ impl Check {
         let uses = attested.attributes.counter.map_or_else(|| "not limited".into(), |counter| counter.to_string());
         let issuers: Vec<_> =
             attested.device.issuers.iter().map(|it| String::from_utf8_lossy(it).into_owned()).collect();
-        let voucher = if issuers.is_empty() { "its own key, known from before".into() } else { issuers.join(", ") };
+        let serial = attested.device.serial();
+        let (device, voucher) = if issuers.is_empty() {
+            (format!("that of the key given; it calls itself {serial}"), "its own key, known from before".into())
+        } else {
+            (serial, issuers.join(", "))
+        };
         let mut rows = vec![
             ("Kind", kind.clone()),
-            ("Device", attested.device.serial()),
+            ("Device", device),
             ("Vouched for by", voucher),
             ("Origin", origin.into()),
             ("Leaves the device", leaves),

@@ -129,6 +129,11 @@ impl<T: Transport> Hsm<T> {
     /// # Errors
     /// [`ErrorKind::NotFound`]: no such key, or a certificate has taken the place of its request.
     pub fn attest(&mut self, key: KeyId) -> Result<Vec<u8>> {
+        // A request outlives its key if only that was deleted, as OpenSC does it.
+        if !self.enumerate()?.contains(&key.key()) {
+            let what = format!("attest key {}", key.value());
+            return Err(Error::new(ErrorKind::NotFound, what, "there is no such key").advise("List the keys."));
+        }
         let request = first_object(&self.key_request(key)?);
         Ok([request, self.device_certificates()?].concat())
     }

@@ -27,7 +27,8 @@ pub enum Trust<'a> {
 /// What a device's certificate says, once it is believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceCertificate {
-    /// The holder: the device's name.
+    /// The holder: the device's name. Nobody vouches for it if the key itself was known: the user may put another
+    /// certificate for the same key into the device.
     pub chr: Vec<u8>,
     /// The device's key.
     pub public_key: PublicKey,

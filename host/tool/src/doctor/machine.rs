@@ -182,7 +182,11 @@ impl Machine {
         let list = self.driver_list().ok_or_else(missing)?;
         let changed =
             list.with(device).ok_or_else(|| Error::new(ErrorKind::BadInput, WHAT, "the list has another form"))?;
-        write(&list.path.with_extension("plist.before-pico-hsm-tool"), &list.text)?;
+        // The packaged list is what is worth keeping, not one that was changed before.
+        let kept = list.path.with_extension("plist.before-pico-hsm-tool");
+        if !kept.exists() {
+            write(&kept, &list.text)?;
+        }
         write(&list.path, &changed)
     }
 }

@@ -70,6 +70,8 @@ fn a_device_that_the_driver_does_not_list_is_found_and_added() {
     // What was there before is still there, pair by pair.
     let list = machine.driver_list().expect("a list");
     assert!(list.contains(0x20A0, 0x4230) && list.contains(0x1050, 0x0407) && !list.contains(0x20A0, 0x0407));
+    // The copy is of the list as it was packaged, also after another device was added.
+    machine.add_to_driver(&UsbDevice { product: 0x10FC, ..ours }).expect("the list is there");
     let kept = fs::read_to_string(root.0.join(LIST_PATH).with_extension("plist.before-pico-hsm-tool"));
     assert_eq!(kept.expect("a copy"), LIST);
 }
