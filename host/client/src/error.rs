@@ -89,6 +89,18 @@ impl Error {
         self
     }
 
+    /// Adds advice behind what there is.
+    #[must_use]
+    pub fn advise_also(self, advice: &str) -> Self {
+        match self.advice() {
+            Some(first) => {
+                let both = format!("{first}\n{advice}");
+                self.advise(both)
+            }
+            None => self.advise(advice.to_owned()),
+        }
+    }
+
     /// Says what the whole was that was attempted, as in [`Error::new`].
     #[must_use]
     pub fn while_doing(mut self, what: impl Into<Cow<'static, str>>) -> Self {

@@ -60,13 +60,9 @@ impl Global {
     /// [`ErrorKind::NoDevice`], [`ErrorKind::Ambiguous`].
     pub(crate) fn open(&self) -> Result<Device> {
         let transport = ferrite_client::open(self.device.as_deref()).map_err(|error| match error.kind() {
-            ErrorKind::NoDevice if self.device.is_none() => {
-                let advice = error.advice().map_or_else(String::new, |advice| format!("{advice}\n"));
-                error.advise(
-                    advice
-                        + "A virtual one behind a socket is named by its path: --device PATH\n`pico-hsm-tool doctor` finds out more.",
-                )
-            }
+            ErrorKind::NoDevice if self.device.is_none() => error.advise_also(
+                "A virtual one behind a socket is named by its path: --device PATH\n`pico-hsm-tool doctor` finds out more.",
+            ),
             _ => error,
         })?;
         let device = Hsm::open(match &self.channel {
@@ -83,8 +79,7 @@ impl Global {
             return error;
         }
         let why = format!("{}, or the device is locked", error.why());
-        let advice = error.advice().map_or_else(String::new, |advice| format!("{advice}\n"));
-        error.because(why).advise(advice + "After a start, open the lock first: pico-hsm-tool lock open FILE")
+        error.because(why).advise_also("After a start, open the lock first: pico-hsm-tool lock open FILE")
     }
 
     /// Whether everything goes through a secure channel.

@@ -122,8 +122,7 @@ impl Restore {
         let bar = steps("Restoring");
         let restored = device.restore(&archive, &mut |done, of| bar(done, of)).map_err(|error| {
             let is_other_dkek = error.kind() == ErrorKind::Verification;
-            let advice = error.advice().map_or_else(String::new, |advice| format!("{advice}\n"));
-            if is_other_dkek { error.advise(advice + "  pico-hsm-tool dkek import-share FILE") } else { error }
+            if is_other_dkek { error.advise_also("  pico-hsm-tool dkek import-share FILE") } else { error }
         })?;
         let mut text = format!(
             "Restored from {}: {}.\n",

@@ -20,10 +20,7 @@ impl Arguments {
     pub(crate) fn run(&self, global: &Global) -> Result<Report> {
         let sockets: Vec<_> = global.device.iter().filter(|name| name.contains('/')).map(PathBuf::from).collect();
         let found = devices(&sockets).map_err(|error| match error.kind() {
-            ErrorKind::NoDevice => {
-                let advice = error.advice().map_or_else(String::new, |advice| format!("{advice}\n"));
-                error.advise(advice + "`pico-hsm-tool doctor` finds out more.")
-            }
+            ErrorKind::NoDevice => error.advise_also("`pico-hsm-tool doctor` finds out more."),
             _ => error,
         })?;
         if let (Some(name), []) = (global.device.as_deref().filter(|_| !sockets.is_empty()), found.as_slice()) {
