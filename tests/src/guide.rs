@@ -83,11 +83,13 @@ fn steps(text: &str) -> Vec<Step> {
             goes_on = false;
         } else if is_console {
             match (line.strip_prefix("$ "), steps.last_mut()) {
-                (_, Some(last)) if goes_on => last.command.push_str(&format!("\n{line}")),
+                (_, Some(last)) if goes_on => {
+                    last.command.push_str(&format!("\n{line}"));
+                    last.code = exit_code(line);
+                }
                 (Some(command), _) => {
-                    let code = command.split_once("# exit code ").and_then(|(_, code)| code.trim().parse().ok());
-                    let (command, expected) = (command.to_owned(), Vec::new());
-                    steps.push(Step { line: at + 1, command, expected, code: code.unwrap_or_default() });
+                    let code = exit_code(command);
+                    steps.push(Step { line: at + 1, command: command.to_owned(), expected: Vec::new(), code });
                 }
                 (None, Some(last)) => last.expected.push(line.trim_end().to_owned()),
                 (None, None) => {}
@@ -96,6 +98,11 @@ fn steps(text: &str) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// The exit code that the comment at the end of a line says.
+fn exit_code(line: &str) -> i32 {
+    line.split_once("# exit code ").and_then(|(_, code)| code.trim().parse().ok()).unwrap_or_default()
 }
 
 fn check(page: &str, step: &Step, at: usize, output: &str) -> Result<()> {
@@ -149,14 +156,15 @@ mod tests {
 
     #[test]
     fn commands_are_found_in_console_blocks_only() {
-        let text = "```console\n$ one \\\n   two\nout\n$ three # exit code 4\n```\n```text\n$ four\n```\n";
+        let text =
+            "```console\n$ one \\\n   two # exit code 5\nout\n$ three # exit code 4\n```\n```text\n$ four\n```\n";
         let steps = steps(text);
         assert_eq!(steps.len(), 2);
         assert_eq!(
             (steps[0].command.as_str(), steps[0].expected.as_slice()),
-            ("one \\\n   two", &["out".to_owned()][..])
+            ("one \\\n   two # exit code 5", &["out".to_owned()][..])
         );
-        assert_eq!((steps[1].code, steps[1].line), (4, 5));
+        assert_eq!((steps[0].code, steps[1].code, steps[1].line), (5, 4, 5));
     }
 
     #[test]

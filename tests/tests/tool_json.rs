@@ -122,6 +122,7 @@ const RUNS: &[(&str, &str)] = &[
     ("completions", "bash"),
     ("man", "pages"),
     ("ceremony rehearse", "--parts 3 --needed 2"),
+    ("ceremony hold", "held.share --parts 3 --needed 2 --parts-to parts --minutes minutes --initialize --yes"),
     ("reboot", ""),
 ];
 

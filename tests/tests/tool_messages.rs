@@ -88,6 +88,96 @@ fn a_wrong_share_and_a_backup_of_another_dkek_are_refused() -> Result<()> {
 }
 
 #[test]
+fn a_ceremony_that_cannot_be_held_says_what_to_do_instead_and_changes_nothing() -> Result<()> {
+    let hold = |tool: &Tool, options: &[&str]| {
+        let custodians = ["ceremony", "hold", "held.share", "--parts", "3", "--needed", "2", "--parts-to", "parts"];
+        tool.run(&[&custodians, options].concat())
+    };
+    for (setup, options, code, why, instead) in [
+        (&[][..], &[][..], 6, "key domain 0 does not wait for one share: no DKEK", "--initialize"),
+        (&["--dkek-shares", "0"], &[], 6, "key domain 0 does not wait for one share", "--initialize"),
+        (&["--dkek-shares", "2"], &[], 6, "waits for DKEK shares: 0 of 2", "dkek create-share FILE --parts N"),
+        (&["--key-domains", "2"], &["--domain", "1"], 6, "not set up", "domain create 1 --shares 1"),
+        (&["--dkek-shares", "1"], &["--domain", "1"], 6, "without key domain 1", "--initialize"),
+        (&["--dkek-shares", "1"], &["--label", "New"], 1, "keeps its label", "pico-hsm-tool label"),
+        (&["--dkek-shares", "1"], &["--initialize", "--domain", "1"], 1, "key domain 0 only", "--key-domains N"),
+        (&["--dkek-shares", "1"], &["--initialize"], 1, "it needs a confirmation", "add --yes"),
+        (&["--dkek-shares", "1"], &["--minutes", "held.share"], 1, "cannot be one file", ""),
+        (&["--dkek-shares", "1"], &["--minutes", "."], 1, "there is a file already", "Take another name"),
+    ] {
+        let tool = Tool::initialized(setup)?;
+        let before = tool.succeed(&["domain", "list"])?;
+        let outcome = hold(&tool, options)?;
+        assert_eq!(outcome.code, code, "{setup:?} {options:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(why) && outcome.stderr.contains(instead), "{setup:?}: {}", outcome.stderr);
+        assert!(!tool.file("held.share").exists() && !tool.file("parts").exists());
+        assert_eq!(tool.succeed(&["domain", "list"])?, before);
+    }
+    // Without a screen there must be files; and it is none of the ceremony's parts that is there.
+    let tool = Tool::blank()?;
+    let outcome = tool.run(&["ceremony", "hold", "held.share", "--parts", "3", "--needed", "2"])?;
+    assert!(outcome.code == 1 && outcome.stderr.contains("--parts-to DIR"), "{}", outcome.stderr);
+    fs::create_dir(tool.file("parts"))?;
+    fs::write(tool.file("parts/part-3.txt"), "another's")?;
+    let outcome = hold(&tool, &[])?;
+    assert!(outcome.code == 1 && outcome.stderr.contains("part-3.txt: there is a file already"), "{}", outcome.stderr);
+    assert_eq!(fs::read_to_string(tool.file("parts/part-3.txt"))?, "another's");
+    // A domain of several is given its share where it waits for one.
+    tool.succeed(&["initialize", "--key-domains", "2"])?;
+    tool.succeed(&["domain", "create", "1", "--shares", "1"])?;
+    fs::remove_file(tool.file("parts/part-3.txt"))?;
+    let outcome = hold(&tool, &["--domain", "1"])?;
+    assert!(outcome.text().contains("Key domain 1: DKEK of 1 share, check value"), "{}", outcome.stderr);
+    Ok(())
+}
+
+#[test]
+fn a_device_that_goes_away_before_it_has_the_share_leaves_the_share_proved() -> Result<()> {
+    // KEY DOMAIN with data: the share.
+    let proxy = Proxy::serve(|command| match command {
+        [_, 0x52, 0, _, _, _, ..] => Fate::HangUp,
+        _ => Fate::Pass,
+    })?;
+    let tool = Tool::behind(&proxy.socket())?;
+    let custodians = ["--parts", "3", "--needed", "2", "--parts-to", "parts", "--minutes", "minutes"];
+    let outcome = tool.run(&[&["ceremony", "hold", "held.share"], &custodians[..]].concat())?;
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    let import = "dkek import-share held.share --part parts/part-1.txt --part parts/part-2.txt";
+    for said in ["held.share stands, and its parts open it", "pico-hsm-tool domain list", import] {
+        assert!(outcome.stderr.contains(said), "{said:?} is missing in: {}", outcome.stderr);
+    }
+    assert!(tool.file("held.share").exists() && !tool.file("minutes").exists());
+    Ok(())
+}
+
+#[test]
+fn the_check_value_that_is_expected_is_compared_when_the_last_share_comes() -> Result<()> {
+    let tool = Tool::initialized(&["--dkek-shares", "2"])?;
+    let run = |arguments: &[&str]| {
+        let mut command = tool.command(&[&["dkek"], arguments].concat());
+        command.env("PICO_HSM_SHARE_PASSWORD", "password");
+        ferrite_tests::tool::run(&mut command)
+    };
+    for file in ["one", "two", "three"] {
+        assert_eq!(run(&["create-share", file])?.code, 0);
+    }
+    run(&["import-share", "one"])?;
+    let said = run(&["import-share", "two"])?.text();
+    let (_, check_value) = said.trim_end().rsplit_once(' ').expect("a check value");
+    tool.succeed(&["domain", "clear", "0", "--yes"])?;
+    let outcome = run(&["import-share", "one", "--expect-check", check_value])?;
+    assert!(outcome.text().contains("compared when the last share comes"), "{}", outcome.text());
+    let outcome = run(&["import-share", "three", "--expect-check", check_value])?;
+    assert_eq!(outcome.code, 8, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("THIS IS ANOTHER DKEK"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("pico-hsm-tool domain clear 0"), "{}", outcome.stderr);
+    tool.succeed(&["domain", "clear", "0", "--yes"])?;
+    assert_eq!(run(&["import-share", "one"])?.code, 0);
+    assert_eq!(run(&["import-share", "two", "--expect-check", check_value])?.code, 0);
+    Ok(())
+}
+
+#[test]
 fn a_backup_is_never_written_over_a_file_that_is_there() -> Result<()> {
     let tool = Tool::initialized(&["--dkek-shares", "1"])?;
     fs::write(tool.file("precious"), "the only copy")?;

@@ -265,17 +265,102 @@ fn custodians_hold_a_share_that_opens_with_enough_right_parts_only() -> Result<(
     Ok(())
 }
 
+/// Nobody need be told what is on the screen: neither now nor in the minutes.
+fn shows_none_of(text: &str, notes: &[Note]) -> Result<()> {
+    for note in notes {
+        ensure!(!text.contains(&note.value), "part {} is there", note.number);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_ceremony_is_held_that_was_stopped_before_at_every_step() -> Result<()> {
+    let tool = Tool::blank()?;
+    let mut terminal = shell(&tool)?;
+    let hold = "pico-hsm-tool ceremony hold office.share --parts 3 --needed 2 --minutes minutes.txt";
+    let begin = |terminal: &mut Terminal, options: &str| -> Result<String> {
+        terminal.begin(&format!("{hold}{options}"))?;
+        terminal.wait_for("What will happen:")?;
+        let plan = terminal.wait_for("Press Enter to begin, Ctrl-C to stop: ")?;
+        terminal.press("\n")?;
+        Ok(plan)
+    };
+    // Stopped: the share is gone, and the minutes were never written.
+    let stopped = |terminal: &mut Terminal, stands: &str| -> Result<()> {
+        let said = terminal.ends_with(9)?;
+        ensure!(said.contains("you stopped it") && said.contains(stands), "{said}");
+        terminal.is_usable()?;
+        ensure!(!tool.file("office.share").exists() && !tool.file("minutes.txt").exists());
+        Ok(())
+    };
+
+    // While the first custodian reads. The device is initialised by then.
+    let plan = begin(&mut terminal, " --label Office")?;
+    ensure!(plan.contains("1. The device") && plan.contains("6. The record for the minutes"), "{plan}");
+    new_secret(&mut terminal, "SO-PIN (8 to 16 characters): ", SO_PIN)?;
+    new_secret(&mut terminal, "New user PIN (6 to 16 characters): ", PIN)?;
+    terminal.answer("Custodian 1 of 3, come alone to the screen", "")?;
+    terminal.wait_for(WRITTEN)?;
+    let note = Note::copy(terminal.visible())?;
+    terminal.press(CTRL_C)?;
+    stopped(&mut terminal, "The device is initialised, and waits for a share.")?;
+    shows_none_of(terminal.visible(), &[note])?;
+
+    // While the password is stretched: it is heard at the next question.
+    let plan = begin(&mut terminal, "")?;
+    ensure!(!plan.contains("is initialised") && plan.contains("5. The record for the minutes"), "{plan}");
+    terminal.wait_for("Encrypting the share")?;
+    terminal.press(CTRL_C)?;
+    stopped(&mut terminal, "The device is as it was.")?;
+
+    // At the proof.
+    begin(&mut terminal, "")?;
+    let notes = custodians(&mut terminal, 3)?;
+    terminal.wait_for("Now the proof: any 2 of the custodians type their parts again.")?;
+    terminal.wait_for("Prime: ")?;
+    terminal.press(CTRL_D)?;
+    stopped(&mut terminal, "destroy them")?;
+    shows_none_of(terminal.visible(), &notes)?;
+
+    // Parts that are void open nothing; those that were shown do.
+    begin(&mut terminal, "")?;
+    let void = notes;
+    let notes = custodians(&mut terminal, 3)?;
+    come_back(&mut terminal, &[&void[0], &void[1]])?;
+    terminal.wait_for("the parts do not give its password")?;
+    terminal.answer("Press Enter to begin again with the first custodian", "")?;
+    come_back(&mut terminal, &[&notes[2], &notes[0]])?;
+    let said = terminal.ends_with(0)?;
+    ensure!(said.contains("Key domain 0: DKEK of 1 share, check value"), "{said}");
+    let minutes = std::fs::read_to_string(tool.file("minutes.txt"))?;
+    ensure!(minutes.contains("Office") && minutes.contains("Custodians:               3, any 2 of whom"), "{minutes}");
+    shows_none_of(&minutes, &notes)?;
+    for secret in [PIN, SO_PIN] {
+        ensure!(!terminal.everything().contains(secret) && !minutes.contains(secret), "{secret:?} was shown");
+    }
+
+    // Once more on the same device: neither its DKEK nor a file is replaced.
+    terminal.begin(hold)?;
+    let said = terminal.ends_with(1)?;
+    ensure!(said.contains("there is a file already"), "{said}");
+    terminal.begin("pico-hsm-tool ceremony hold other.share --parts 3 --needed 2")?;
+    let said = terminal.ends_with(6)?;
+    ensure!(said.contains("key domain 0 does not wait for one share") && said.contains("domain clear 0"), "{said}");
+    Ok(())
+}
+
 #[test]
 fn a_ceremony_that_is_stopped_leaves_no_part_on_the_screen() -> Result<()> {
     let tool = Tool::blank()?;
     let mut terminal = shell(&tool)?;
-    for (file, key) in [("first.share", CTRL_C), ("second.share", CTRL_D)] {
-        terminal.begin(&format!("pico-hsm-tool dkek create-share {file} --parts 3 --needed 2"))?;
+    for key in [CTRL_C, CTRL_D] {
+        terminal.begin("pico-hsm-tool dkek create-share office.share --parts 3 --needed 2")?;
         terminal.answer("Custodian 1 of 3, come alone to the screen", "")?;
         terminal.wait_for(WRITTEN)?;
         let note = Note::copy(terminal.visible())?;
         terminal.press(key)?;
-        terminal.ends_with(9)?;
+        let said = terminal.ends_with(9)?;
+        ensure!(said.contains("office.share is removed again"), "{said}");
         ensure!(!terminal.visible().contains(&note.value), "the part is still on the screen");
         terminal.is_usable()?;
     }

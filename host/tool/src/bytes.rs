@@ -28,19 +28,34 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
 /// Writes a file that may hold secrets: only its owner can read it, and it is not replaced if it is there.
 ///
 /// # Errors
-/// [`ErrorKind::Exists`], [`ErrorKind::Io`].
+/// [`ErrorKind::Usage`]: it is there; [`ErrorKind::Io`].
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let what = format!("write {}", path.display());
     let written = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).and_then(|mut file| {
-        file.write_all(content)?;
-        file.sync_all()
+        file.write_all(content).and_then(|()| file.sync_all()).inspect_err(|_| {
+            // Half of it is of no use, and would be in the way.
+            let _ = fs::remove_file(path);
+        })
     });
     written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Error::new(ErrorKind::Usage, what, "there is a file already")
-            .advise("It may be the only copy of something. Take another name, or move it away."),
+        io::ErrorKind::AlreadyExists => is_there(path),
         _ => Error::new(ErrorKind::Io, what, error.to_string()).caused_by(error),
     })
+}
+
+/// Finds out early that a file can not be written because it is there.
+///
+/// # Errors
+/// [`ErrorKind::Usage`].
+pub(crate) fn check_new(path: &Path) -> Result<()> {
+    // A link that leads nowhere is there too.
+    if fs::symlink_metadata(path).is_ok() { Err(is_there(path)) } else { Ok(()) }
+}
+
+fn is_there(path: &Path) -> Error {
+    Error::new(ErrorKind::Usage, format!("write {}", path.display()), "there is a file already")
+        .advise("It may be the only copy of something. Take another name, or move it away.")
 }
 
 /// Makes a directory that only its owner can look into.

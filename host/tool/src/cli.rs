@@ -128,7 +128,7 @@ impl Cli {
             Command::Dkek(command) => command.run(global),
             Command::Backup(command) => command.run(global),
             Command::Restore(command) => command.run(global),
-            Command::Ceremony(command) => command.run(),
+            Command::Ceremony(command) => command.run(global),
             Command::Wallet(command) => command.run(global),
             Command::Label(command) => command.run(global),
             Command::Attest(command) => command.run(global),

@@ -56,15 +56,10 @@ impl Command {
                 Some(moment) => Ok(Report::line(json!({ "unix": moment.0, "utc": text(moment) }), text(moment))),
             },
             Self::Set(set) => {
-                let now = || {
-                    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-                    since.and_then(|since| u32::try_from(since.as_secs()).ok())
-                };
-                let seconds = set.unix.or(set.utc.map(|moment| moment.0)).or_else(now).ok_or_else(|| {
+                let moment = set.unix.map(Moment).or(set.utc).or_else(now).ok_or_else(|| {
                     Error::new(ErrorKind::Usage, "set the clock", "this computer's clock is out of reach")
                         .advise("Say the time: --unix SECONDS")
                 })?;
-                let moment = Moment(seconds);
                 global.open_and_log_in()?.set_clock(moment)?;
                 let line = format!("The clock is set: {}", text(moment));
                 Ok(Report::line(json!({ "unix": moment.0, "utc": text(moment) }), line))
@@ -73,8 +68,14 @@ impl Command {
     }
 }
 
+/// This computer's time.
+pub(crate) fn now() -> Option<Moment> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    u32::try_from(since.as_secs()).ok().map(Moment)
+}
+
 /// As RFC 3339 has it.
-fn text(moment: Moment) -> String {
+pub(crate) fn text(moment: Moment) -> String {
     let [high, low, month, day, _, hour, minute, second] = moment.to_bytes(Months::FromOne);
     let year = u16::from_be_bytes([high, low]);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")

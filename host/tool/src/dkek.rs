@@ -1,19 +1,22 @@
 //! `dkek`: shares of the key that wraps keys, in files under passwords; passwords in n parts of which m give them back.
 
 use crate::app::{Device, Global};
-use crate::bytes;
+use crate::bytes::{self, Hex};
 use crate::parts;
 use crate::report::Report;
-use crate::secret::{self, Secret, Source};
+use crate::secret::{self, Source};
 use crate::status::{domain_json, domain_text};
-use crate::terminal::{STOPPED, ask};
+use crate::terminal::{self, STOPPED, ask};
 use clap::{Args, Subcommand};
 use ferrite_client::custody::share::{self, Share};
 use ferrite_client::custody::threshold::{self, Part};
+use ferrite_client::hsm::DomainState;
 use ferrite_client::{Error, ErrorKind, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice;
 
 /// Variable of the environment with the password of a share's file.
 pub(crate) const PASSWORD: &str = "PICO_HSM_SHARE_PASSWORD";
@@ -54,6 +57,9 @@ pub(crate) struct Import {
     domain: u8,
     #[command(flatten)]
     password: Password,
+    /// The check value that the DKEK must have, as the minutes of its ceremony say it
+    #[arg(long, value_name = "HEX")]
+    expect_check: Option<Hex>,
 }
 
 /// How the password of a share is had.
@@ -85,46 +91,113 @@ impl Command {
 
 impl Create {
     fn run(&self) -> Result<Report> {
-        let share = Share::generate()?;
-        let (password, made) = match (self.parts, self.needed) {
-            (Some(total), Some(needed)) => {
-                let password = threshold::password()?;
-                let made = threshold::split(&password, total, needed)?;
-                (Secret::new(password.to_vec()), made)
-            }
-            _ => {
-                (secret::get_new(self.password.as_ref(), PASSWORD, "--password", "password of the share")?, Vec::new())
-            }
+        let file = self.file.display();
+        let (Some(parts), Some(needed)) = (self.parts, self.needed) else {
+            let password = secret::get_new(self.password.as_ref(), PASSWORD, "--password", "password of the share")?;
+            create(&self.file, &password)?;
+            let json = json!({ "file": self.file, "parts": 0, "needed": 0 });
+            let import = format!("pico-hsm-tool dkek import-share {file}");
+            return Ok(Report::line(json, format!("The share is in {file}.")).next(import));
         };
-        let sealed = with_progress("Encrypting the share", |progress| share::seal(&share, &password, progress))?;
-        // The file first: parts of a password that opens nothing would be worse than none.
-        bytes::write_private(&self.file, &sealed)?;
-        let needed = self.needed.unwrap_or_default();
-        match &self.parts_to {
-            _ if made.is_empty() => {}
-            Some(directory) => parts::write(directory, &made, needed)?,
-            None => parts::show(&made, needed)?,
-        }
-        let json = json!({ "file": self.file, "parts": made.len(), "needed": needed });
-        let import = match needed {
-            0 => format!("pico-hsm-tool dkek import-share {}", self.file.display()),
-            _ => format!("pico-hsm-tool dkek import-share {} --ask-parts {needed}", self.file.display()),
-        };
-        let mut text = format!("The share is in {}.", self.file.display());
-        if !made.is_empty() {
-            text.push_str(&format!(" Any {needed} of {} parts open it.", made.len()));
-        }
-        Ok(Report::line(json, text).next(import))
+        create_in_parts(&self.file, parts, needed, self.parts_to.as_deref())?;
+        let json = json!({ "file": self.file, "parts": parts, "needed": needed });
+        let import = format!("pico-hsm-tool dkek import-share {file} --ask-parts {needed}");
+        Ok(Report::line(json, format!("The share is in {file}. Any {needed} of {parts} parts open it.")).next(import))
     }
+}
+
+/// Makes a share, in a file under a password.
+fn create(file: &Path, password: &[u8]) -> Result<Share> {
+    let share = Share::generate()?;
+    let sealed = with_progress("Encrypting the share", |progress| share::seal(&share, password, progress))?;
+    bytes::write_private(file, &sealed)?;
+    Ok(share)
+}
+
+/// A new share as its file has it, and the parts of its password.
+///
+/// # Errors
+/// [`ErrorKind::Usage`]: numbers that cannot be.
+pub(crate) fn seal_in_parts(parts: u32, needed: u32) -> Result<([u8; share::FILE], Vec<Part>)> {
+    let password = threshold::password()?;
+    let parts = threshold::split(&password, parts, needed)?;
+    let share = Share::generate()?;
+    let sealed = with_progress("Encrypting the share", |progress| share::seal(&share, password.as_ref(), progress))?;
+    Ok((sealed, parts))
+}
+
+/// Makes a share in a file, and hands the parts of its password out: on the screen, or into files in a directory.
+///
+/// # Errors
+/// Whatever goes wrong; then the file is gone, because nothing opens it.
+pub(crate) fn create_in_parts(file: &Path, parts: u32, needed: u32, parts_to: Option<&Path>) -> Result<Vec<Part>> {
+    let _signals = terminal::hold_signals();
+    bytes::check_new(file)?;
+    let (sealed, made) = seal_in_parts(parts, needed)?;
+    // The file first: parts of a password that opens nothing would be worse than none.
+    bytes::write_private(file, &sealed)?;
+    parts::hand_out(&made, needed, parts_to).map_err(|error| discard(file, error))?;
+    Ok(made)
+}
+
+/// Removes the file of a share that not all parts were handed out for, and says so.
+pub(crate) fn discard(file: &Path, error: Error) -> Error {
+    let file_is_gone = fs::remove_file(file).is_ok();
+    let file = file.display();
+    error.advise_also(&if file_is_gone {
+        format!("{file} is removed again. Parts of it that were written down open nothing: destroy them.")
+    } else {
+        format!("Delete {file}, and destroy the parts of it that were written down.")
+    })
 }
 
 impl Import {
     fn run(&self, global: &Global) -> Result<Report> {
         let share = self.password.open(&self.file)?;
         let mut device = global.open()?;
+        let expected = self.expect_check.as_ref().map(|expected| expected.0.as_slice());
+        if expected.is_some() && device.domain(self.domain)?.state == ONE_MISSING {
+            // The only share: known before the device takes it.
+            let advice =
+                "The device took nothing. This is another share, or the check value is that of another ceremony.";
+            compare(&share::join(slice::from_ref(&share))?.check_value(), expected, advice)?;
+        }
         let status = device.import_share(self.domain, share.as_bytes())?;
-        let text = format!("Key domain {}: {}", status.domain, domain_text(&status.state));
+        let mut text = format!("Key domain {}: {}", status.domain, domain_text(&status.state));
+        match &status.state {
+            DomainState::Complete { check_value, .. } => compare(
+                check_value,
+                expected,
+                &format!(
+                    "No backup under the DKEK that was expected opens on this device. Let it forget what it has, and import the\n\
+                     right shares: pico-hsm-tool domain clear {}",
+                    self.domain
+                ),
+            )?,
+            _ if expected.is_some() => {
+                text.push_str("\nIts check value is compared when the last share comes: say it again then.")
+            }
+            _ => {}
+        }
         Ok(Report::line(domain_json(&status), text))
+    }
+}
+
+/// A domain whose DKEK is made of one share, which is missing.
+pub(crate) const ONE_MISSING: DomainState = DomainState::Waiting { missing: 1, total: 1 };
+
+/// Compares the check value of a DKEK with the one that somebody expects, if somebody does.
+fn compare(found: &[u8], expected: Option<&[u8]>, advice: &str) -> Result<()> {
+    match expected {
+        Some(expected) if expected != found => {
+            let why = format!(
+                "THIS IS ANOTHER DKEK: its check value is {}, not {}",
+                hex::encode(found),
+                hex::encode(expected)
+            );
+            Err(Error::new(ErrorKind::Verification, "import the share", why).advise(advice.to_owned()))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -149,11 +222,7 @@ fn import_or_make(device: &mut Device, file: &Path) -> Result<String> {
     let share = if file.exists() {
         Password { password: None, part: Vec::new(), ask_parts: None }.open(file)?
     } else {
-        let share = Share::generate()?;
-        let password = secret::get_new(None, PASSWORD, "--password", "new password of the share")?;
-        let sealed = with_progress("Encrypting the share", |progress| share::seal(&share, &password, progress))?;
-        bytes::write_private(file, &sealed)?;
-        share
+        create(file, &secret::get_new(None, PASSWORD, "--password", "new password of the share")?)?
     };
     let status = device.import_share(0, share.as_bytes())?;
     let place = file.display();

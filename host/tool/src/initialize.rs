@@ -8,24 +8,22 @@ use crate::secret::{self, Secret, Source, check_length};
 use crate::status::option_names;
 use crate::terminal::{self, ask};
 use clap::Args;
-use ferrite_client::hsm::PinState;
+use ferrite_client::hsm::{PinState, Token};
 use ferrite_client::proto::command::{Options, PinReference, PublicKeyAuthentication};
 use ferrite_client::{Error, ErrorKind, Initialization, Result};
 use serde_json::json;
 
 const WHAT: &str = "initialise the device";
+/// Wrong user PINs before it is blocked, if nobody says otherwise.
+const RETRIES: u8 = 3;
 
 /// Initialise the device: DELETE EVERYTHING on it and set its PINs
 ///
 /// A blank device takes any SO-PIN. An initialised one wants its current SO-PIN, which stays; a wrong one costs a try.
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Where the SO-PIN is: prompt, env:NAME, file:PATH or fd:NUMBER [default: the variable PICO_HSM_SO_PIN, else prompt]
-    #[arg(long, value_name = "SOURCE")]
-    so_pin: Option<Source>,
-    /// Name of the token [default: the device keeps its own]
-    #[arg(long)]
-    label: Option<String>,
+    #[command(flatten)]
+    basics: Basics,
     /// DKEK shares that will make the key that wraps keys; with 0, a key that nobody knows. Without this, keys never leave
     #[arg(long, value_name = "COUNT", conflicts_with = "key_domains")]
     dkek_shares: Option<u8>,
@@ -39,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "pka")]
     trust: Vec<std::path::PathBuf>,
     /// Wrong user PINs before it is blocked
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=15))]
+    #[arg(long, default_value_t = RETRIES, value_parser = clap::value_parser!(u8).range(1..=15))]
     retries: u8,
     /// The SO-PIN cannot unblock the user PIN
     #[arg(long)]
@@ -68,6 +66,34 @@ pub(crate) struct Arguments {
     count_every_key: bool,
 }
 
+/// What every initialisation is told.
+#[derive(Args, Clone)]
+pub(crate) struct Basics {
+    /// Where the SO-PIN is: prompt, env:NAME, file:PATH or fd:NUMBER [default: the variable PICO_HSM_SO_PIN, else prompt]
+    #[arg(long, value_name = "SOURCE")]
+    so_pin: Option<Source>,
+    /// Name of the token [default: the device keeps its own]
+    #[arg(long)]
+    pub(crate) label: Option<String>,
+}
+
+/// What initialising a device found and made.
+pub(crate) struct Initialized {
+    was_blank: bool,
+    is_guided: bool,
+    is_hex: bool,
+    /// The token, as it is now.
+    pub(crate) token: Token,
+}
+
+impl Initialized {
+    /// What was done, in lines.
+    pub(crate) fn text(&self) -> String {
+        let hex = if self.is_hex { "The SO-PIN was read as hexadecimal digits, as OpenSC has it.\n" } else { "" };
+        format!("The device {} is initialised.\n{hex}", self.token.serial)
+    }
+}
+
 /// How long a session PIN lives.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum SessionPin {
@@ -88,12 +114,32 @@ fn parse_pka(text: &str) -> std::result::Result<PublicKeyAuthentication, String>
 }
 
 impl Arguments {
+    /// An initialisation for one DKEK share, and nothing out of the ordinary.
+    pub(crate) fn with_one_share(basics: Basics) -> Self {
+        Self {
+            basics,
+            dkek_shares: Some(1),
+            key_domains: None,
+            pka: None,
+            trust: Vec::new(),
+            retries: RETRIES,
+            no_unblock: false,
+            unblock_sets_no_pin: false,
+            transport_pin: false,
+            session_pin: None,
+            pin_and_pka: false,
+            replaceable_public_keys: false,
+            press_to_confirm: false,
+            count_every_key: false,
+        }
+    }
+
     /// Initialises the device.
     ///
     /// # Errors
     /// [`ErrorKind::WrongPin`], [`ErrorKind::PinBlocked`] about the SO-PIN; [`ErrorKind::Usage`].
     pub(crate) fn run(mut self, global: &Global) -> Result<Report> {
-        if self.label.is_some() && (self.transport_pin || self.pka.is_some()) {
+        if self.basics.label.is_some() && (self.transport_pin || self.pka.is_some()) {
             let why = "nobody can log in yet to write the label";
             return Err(Error::new(ErrorKind::Usage, WHAT, why)
                 .advise("Leave --label out. Once the PIN is changed or the keys are registered: pico-hsm-tool label"));
@@ -105,25 +151,55 @@ impl Arguments {
             ));
         }
         let mut device = global.open()?;
-        let is_blank = device.pin_state(PinReference::User)? == PinState::NotSet;
-        let serial = device.token()?.serial;
-        if !is_blank {
-            global.confirm(WHAT, &loss(&mut device, &serial)?)?;
+        let done = self.initialize(global, &mut device)?;
+        let share = if done.is_guided && self.dkek_shares == Some(1) { dkek::offer_share(&mut device)? } else { None };
+        let json = json!({
+            "serial": done.token.serial,
+            "label": done.token.label,
+            "so_pin_read_as": if done.is_hex { "hexadecimal" } else { "text" },
+            "options": option_names(device.application().options),
+        });
+        let mut text = done.text();
+        text.push_str(&match (self.dkek_shares, self.key_domains) {
+            (Some(0), _) | (None, None) => "Keys cannot leave it: there will be no backups.\n".to_owned(),
+            (Some(_), _) if share.is_some() => share.unwrap_or_default(),
+            (Some(count), _) => format!(
+                "Next, {}:\n  pico-hsm-tool dkek create-share FILE     if it is a new one\n  pico-hsm-tool dkek import-share FILE\n",
+                if count == 1 { "with the share of its DKEK".to_owned() } else { format!("with each of the {count} shares of its DKEK") }
+            ),
+            (None, Some(_)) => {
+                "Next, for each key domain: pico-hsm-tool domain create, or pico-hsm-tool group join\n".to_owned()
+            }
+        });
+        // Who had keys here may have a backup.
+        let restore = if done.was_blank || self.dkek_shares.is_none() { "" } else { "\npico-hsm-tool restore FILE" };
+        Ok(Report::new(json, text).next(format!("pico-hsm-tool key generate p256 --label NAME{restore}")))
+    }
+
+    /// Says what will be lost, asks for what was not said, and initialises this device.
+    ///
+    /// # Errors
+    /// As [`Arguments::run`].
+    pub(crate) fn initialize(&mut self, global: &Global, device: &mut Device) -> Result<Initialized> {
+        let was_blank = device.pin_state(PinReference::User)? == PinState::NotSet;
+        if !was_blank {
+            let serial = device.token()?.serial;
+            global.confirm(WHAT, &loss(device, &serial)?)?;
         }
         let is_guided = terminal::is_interactive() && !global.yes;
         if is_guided {
             self.ask_what_was_not_said()?;
-            if is_blank {
+            if was_blank {
                 eprintln!(
                     "Two PINs: the user PIN is for every day. The SO-PIN unblocks it, and initialises the device again; nothing\n\
                      opens a blocked SO-PIN."
                 );
             }
         }
-        let so_pin_name = if is_blank { "SO-PIN (8 to 16 characters)" } else { "SO-PIN, as it is now" };
+        let so_pin_name = if was_blank { "SO-PIN (8 to 16 characters)" } else { "SO-PIN, as it is now" };
         let check = |typed: &Secret| check_length(WHAT, "SO-PIN", &secret::so_pin(typed), 8);
-        let typed =
-            secret::get_checked(self.so_pin.as_ref(), "PICO_HSM_SO_PIN", "--so-pin", so_pin_name, is_blank, &check)?;
+        let source = self.basics.so_pin.as_ref();
+        let typed = secret::get_checked(source, "PICO_HSM_SO_PIN", "--so-pin", so_pin_name, was_blank, &check)?;
         let so_pin = secret::so_pin(&typed);
         let is_hex = so_pin.len() != typed.len();
         let pin_name = "new user PIN (6 to 16 characters)";
@@ -142,36 +218,11 @@ impl Arguments {
             pka: self.pka,
         };
         during("Initialising", || device.initialize_trusting(&with, &roots))?;
-        if let Some(label) = &self.label {
+        if let Some(label) = &self.basics.label {
             device.login(&pin)?;
             device.set_label(label)?;
         }
-        let token = device.token()?;
-        let share = if is_guided && self.dkek_shares == Some(1) { dkek::offer_share(&mut device)? } else { None };
-        let json = json!({
-            "serial": token.serial,
-            "label": token.label,
-            "so_pin_read_as": if is_hex { "hexadecimal" } else { "text" },
-            "options": option_names(device.application().options),
-        });
-        let mut text = format!("The device {} is initialised.\n", token.serial);
-        if is_hex {
-            text.push_str("The SO-PIN was read as hexadecimal digits, as OpenSC has it.\n");
-        }
-        text.push_str(&match (self.dkek_shares, self.key_domains) {
-            (Some(0), _) | (None, None) => "Keys cannot leave it: there will be no backups.\n".to_owned(),
-            (Some(_), _) if share.is_some() => share.unwrap_or_default(),
-            (Some(count), _) => format!(
-                "Next, {}:\n  pico-hsm-tool dkek create-share FILE     if it is a new one\n  pico-hsm-tool dkek import-share FILE\n",
-                if count == 1 { "with the share of its DKEK".to_owned() } else { format!("with each of the {count} shares of its DKEK") }
-            ),
-            (None, Some(_)) => {
-                "Next, for each key domain: pico-hsm-tool domain create, or pico-hsm-tool group join\n".to_owned()
-            }
-        });
-        // Who had keys here may have a backup.
-        let restore = if is_blank || self.dkek_shares.is_none() { "" } else { "\npico-hsm-tool restore FILE" };
-        Ok(Report::new(json, text).next(format!("pico-hsm-tool key generate p256 --label NAME{restore}")))
+        Ok(Initialized { was_blank, is_guided, is_hex, token: device.token()? })
     }
 
     fn options(&self) -> Options {
@@ -190,8 +241,9 @@ impl Arguments {
 
     /// On a terminal, the two things that cannot be changed later are asked for if they were not said.
     fn ask_what_was_not_said(&mut self) -> Result<()> {
-        if self.label.is_none() && !self.transport_pin && self.pka.is_none() {
-            self.label = Some(ask("Name of the token (empty: keep the device's)")?).filter(|label| !label.is_empty());
+        if self.basics.label.is_none() && !self.transport_pin && self.pka.is_none() {
+            self.basics.label =
+                Some(ask("Name of the token (empty: keep the device's)")?).filter(|label| !label.is_empty());
         }
         if self.dkek_shares.is_none() && self.key_domains.is_none() {
             eprintln!(

@@ -20,19 +20,57 @@ fn describe(part: &Part, total: usize, needed: u32) -> Zeroizing<String> {
     ))
 }
 
-/// Writes each part to a file of its own: `part-1.txt` and so on.
+/// The file of a part.
+pub(crate) fn path(directory: &Path, id: u32) -> PathBuf {
+    directory.join(format!("part-{id}.txt"))
+}
+
+/// Hands the parts out: into files in a directory, or on the screen.
+///
+/// # Errors
+/// Those of [`write`] and [`show`].
+pub(crate) fn hand_out(parts: &[Part], needed: u32, directory: Option<&Path>) -> Result<()> {
+    match directory {
+        Some(directory) => write(directory, parts, needed),
+        None => show(parts, needed),
+    }
+}
+
+/// Writes each part to a file of its own: `part-1.txt` and so on; all or none.
 ///
 /// # Errors
 /// [`ErrorKind::Io`]; a file that is there is not replaced.
-pub(crate) fn write(directory: &Path, parts: &[Part], needed: u32) -> Result<()> {
+fn write(directory: &Path, parts: &[Part], needed: u32) -> Result<()> {
     fs::create_dir_all(directory).map_err(|error| {
         Error::new(ErrorKind::Io, format!("make the directory {}", directory.display()), error.to_string())
     })?;
-    for part in parts {
+    for (at, part) in parts.iter().enumerate() {
         let text = describe(part, parts.len(), needed);
-        bytes::write_private(&directory.join(format!("part-{}.txt", part.id)), text.as_bytes())?;
+        bytes::write_private(&path(directory, part.id), text.as_bytes()).inspect_err(|_| {
+            remove(directory, parts.iter().take(at).map(|part| part.id));
+        })?;
     }
     Ok(())
+}
+
+/// Removes the files of parts that open nothing.
+pub(crate) fn remove(directory: &Path, ids: impl Iterator<Item = u32>) {
+    for id in ids {
+        // One that is gone, or stays, is as useless as before.
+        let _ = fs::remove_file(path(directory, id));
+    }
+}
+
+/// Whether there are custodians at a screen to show parts to.
+///
+/// # Errors
+/// [`ErrorKind::Usage`].
+pub(crate) fn need_screen() -> Result<()> {
+    if terminal::is_interactive() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, "show the parts", "this is no terminal")
+        .advise("Write them to files: --parts-to DIR"))
 }
 
 /// Shows each part to its custodian alone, and lets them type its value back.
@@ -40,12 +78,9 @@ pub(crate) fn write(directory: &Path, parts: &[Part], needed: u32) -> Result<()>
 /// # Errors
 /// [`ErrorKind::Usage`] if this is no terminal.
 pub(crate) fn show(parts: &[Part], needed: u32) -> Result<()> {
-    if !terminal::is_interactive() {
-        return Err(Error::new(ErrorKind::Usage, "show the parts", "this is no terminal")
-            .advise("Write them to files: --parts-to DIR"));
-    }
+    need_screen()?;
     for part in parts {
-        terminal::forget_typed();
+        terminal::forget_typed()?;
         ask(&format!("Custodian {} of {}, come alone to the screen, then press Enter", part.id, parts.len()))?;
         let shown = show_one(part, parts.len(), needed);
         // Whatever happened, the next one sees nothing of it.
@@ -106,7 +141,7 @@ pub(crate) fn ask_all(count: u32) -> Result<Vec<Part>> {
     let prime = ask_prime()?;
     let mut parts: Vec<Part> = Vec::new();
     for at in 1..=count {
-        terminal::forget_typed();
+        terminal::forget_typed()?;
         ask(&format!("\nCustodian {at} of {count}, come to the screen, then press Enter"))?;
         let part = loop {
             match ask_one(&prime) {

@@ -3,7 +3,7 @@
 use crate::app::Global;
 use crate::report::{Report, pairs};
 use clap::Args;
-use ferrite_client::hsm::{DomainState, DomainStatus, PinState};
+use ferrite_client::hsm::{DeviceInfo, DomainState, DomainStatus, PinState};
 use ferrite_client::proto::command::{Options, PinReference};
 use ferrite_client::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
@@ -22,8 +22,10 @@ impl Arguments {
         let name = device.transport().name();
         let board = tolerate(device.board())?;
         let application = device.application();
+        let [major, minor] = application.version;
         let token = device.token()?;
         let info = tolerate(device.device_info())?;
+        let firmware = info.map(firmware_version);
         let memory = tolerate(device.memory())?;
         let user = device.pin_state(PinReference::User)?;
         let so = tolerate(device.pin_state(PinReference::SecurityOfficer))?;
@@ -31,8 +33,6 @@ impl Arguments {
         let keys = device.objects()?.keys.len();
 
         let platform = board.map(|board| platform(board.platform));
-        let firmware = info.map(|info| format!("{}.{}", info.firmware[0], info.firmware[1]));
-        let [major, minor] = application.version;
         let options = option_names(application.options);
         let json = json!({
             "serial": token.serial,
@@ -67,13 +67,7 @@ impl Arguments {
                     platform => platform.unwrap_or("a card that does not say").to_owned(),
                 },
             ),
-            (
-                "Version",
-                format!(
-                    "interface {major}.{minor}{}",
-                    firmware.map_or_else(String::new, |v| format!(", firmware {v}"))
-                ),
-            ),
+            ("Version", version_text(application.version, firmware)),
             ("User PIN", pin_text(user).to_string()),
         ];
         if let Some(so) = so {
@@ -101,6 +95,16 @@ impl Arguments {
         }
         Ok(Report::new(json, text))
     }
+}
+
+/// The version of the firmware, for cards that say one.
+pub(crate) fn firmware_version(info: DeviceInfo) -> String {
+    format!("{}.{}", info.firmware[0], info.firmware[1])
+}
+
+/// Versions in words.
+pub(crate) fn version_text([major, minor]: [u8; 2], firmware: Option<String>) -> String {
+    format!("interface {major}.{minor}{}", firmware.map_or_else(String::new, |version| format!(", firmware {version}")))
 }
 
 /// What a card that does not know the question does not say.

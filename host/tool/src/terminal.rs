@@ -4,6 +4,7 @@
 //! it is only while we ask, neither an echo that is off nor a secret on the screen.
 
 use ferrite_client::{Error, ErrorKind, Result};
+use rustix::io::{ioctl_fionread, read};
 use rustix::termios::{
     LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcsetattr,
 };
@@ -52,15 +53,32 @@ pub(crate) fn ask_unseen(question: &str) -> Result<Line> {
 }
 
 /// Forgets what was typed before it was asked for: it answers no question that nobody has seen.
-pub(crate) fn forget_typed() {
+///
+/// # Errors
+/// [`ErrorKind::Usage`]: Ctrl-C was typed, while [`hold_signals`] made nothing of it.
+pub(crate) fn forget_typed() -> Result<()> {
+    let mut typed = Zeroizing::new([0; MAX_LINE]);
+    let is_waiting = is_interactive() && ioctl_fionread(io::stdin()).is_ok_and(|len| len > 0);
+    let len = if is_waiting { read(io::stdin(), typed.as_mut()).unwrap_or_default() } else { 0 };
     // Without a terminal nothing was typed.
     let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    if typed.iter().take(len).any(|byte| *byte == INTERRUPT) { Err(stopped()) } else { Ok(()) }
 }
 
 /// Clears screen and scrollback.
 pub(crate) fn clear() {
     // A terminal that is gone shows nothing.
     let _ = write!(io::stderr(), "\x1b[3J\x1b[H\x1b[2J");
+}
+
+/// While this lives Ctrl-C ends nothing at once; typed before a question, it is the answer to it. For work that leaves behind
+/// what somebody has to be told about. `None` without a terminal.
+pub(crate) fn hold_signals() -> Option<impl Drop> {
+    if is_interactive() { Terminal::open(false).ok() } else { None }
+}
+
+fn stopped() -> Error {
+    Error::new(ErrorKind::Usage, "go on", STOPPED)
 }
 
 fn failed(error: io::Error) -> Error {
@@ -107,12 +125,12 @@ fn read_line(question: &str, is_seen: bool) -> Result<Line> {
     loop {
         let len = terminal.file.read(part.as_mut()).map_err(failed)?;
         line.extend_from_slice(part.get(..len).unwrap_or_default());
-        let stopped = line.contains(&INTERRUPT) || len == 0;
-        if stopped || !is_seen && line.ends_with(b"\n") {
+        let is_stopped = line.contains(&INTERRUPT) || len == 0;
+        if is_stopped || !is_seen && line.ends_with(b"\n") {
             let _ = writeln!(out);
         }
-        if stopped {
-            return Err(Error::new(ErrorKind::Usage, "go on", STOPPED));
+        if is_stopped {
+            return Err(stopped());
         }
         if line.ends_with(b"\n") {
             line.pop();
