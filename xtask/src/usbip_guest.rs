@@ -15,7 +15,6 @@ use std::process::{Child, Command, Stdio};
 const PACKAGES: &str = "linux-image-amd64,systemd-sysv,dbus,sudo,usbip,pcscd,libccid,opensc,opensc-pkcs11,openssl,\
                         kmod,udev,iproute2";
 const SUITE: &str = "bookworm";
-const MIRROR: &str = "deb http://deb.debian.org/debian bookworm main";
 /// Seconds for all of it, on a slow machine that emulates the processor.
 const LIMIT: &str = "1800";
 /// The service as which systemd runs the script: all it says goes to the console.
@@ -63,10 +62,7 @@ fn install_system(dir: &Path) -> Result<PathBuf> {
             }
         }
         let include = format!("--include={PACKAGES}");
-        run(Command::new("mmdebstrap")
-            .args(["--quiet", "--variant=minbase", &include, SUITE])
-            .arg(&partial)
-            .arg(MIRROR))?;
+        run(Command::new("mmdebstrap").args(["--quiet", "--variant=minbase", &include, SUITE]).arg(&partial))?;
         fs::rename(&partial, &system)?;
         fs::write(&list, PACKAGES)?;
     }
