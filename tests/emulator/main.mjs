@@ -14,7 +14,7 @@
 //   press MILLIS    ok                 BOOTSEL is pressed in so many milliseconds of emulated time, for 100
 //   stuck 0|1       ok                 the ring oscillator stands still
 //   pause MILLIS    ok
-//   fault           ok                 the processor takes its fault handler
+//   fault [second]  ok                 the processor takes its fault handler; core 1 does in its next job
 //   remains TEXT    remains COUNT true|false   bytes of memory that are not zero, and whether TEXT is among them
 //   pin N MILLIS    pin LOW HIGH FREE CHANGES   what the firmware does with a pin for so long: milliseconds in which it was
 //                   low, high and not driven; changes of that since the pin was looked at last. `radio` is the LED's pin of
@@ -74,8 +74,9 @@ const commands = {
     device.host.pause(Number(millis));
     return 'ok';
   },
-  fault() {
-    device.chip.fault();
+  fault([core]) {
+    if (core === 'second') device.chip.second.faults = true;
+    else device.chip.fault();
     return 'ok';
   },
   remains([text]) {

@@ -22,6 +22,8 @@ const GREETING = [0, 0, 1];
 /// Cycles that core 1 may lag behind core 0 before it is run: cores are changed that seldom.
 const LAG = 64;
 
+const inFlash = (address) => address >= FLASH[0] && address < FLASH[1];
+
 export class SecondCore {
   constructor(mcu) {
     this.mcu = mcu;
@@ -30,6 +32,8 @@ export class SecondCore {
     /// 'off', 'rom' or 'program'.
     this.state = 'rom';
     this.lag = 0;
+    /// Whether its next job ends in its fault handler.
+    this.faults = false;
     /// The lowest stack pointer seen since somebody set this, and the lowest there may be.
     this.lowest = Infinity;
     this.stack = 0;
@@ -62,7 +66,7 @@ export class SecondCore {
     if (this.state !== 'program') return;
     const { PC, waiting } = this.core;
     if (!waiting) throw new Error(`core 1 works at ${PC.toString(16)} while flash cannot be read`);
-    if (PC >= FLASH[0] && PC < FLASH[1]) throw new Error(`core 1 sleeps in flash at ${PC.toString(16)}`);
+    if (inFlash(PC)) throw new Error(`core 1 sleeps in flash at ${PC.toString(16)}`);
   }
 
   /// Core 0 has used this many cycles: core 1 gets as many.
@@ -77,6 +81,10 @@ export class SecondCore {
     try {
       while (this.lag > 0 && this.works) {
         this.lag -= this.core.executeInstruction();
+        if (this.faults && inFlash(this.core.PC)) {
+          this.faults = false;
+          this.core.PC = this.mcu.readUint32(this.core.VTOR + 12) & ~1;
+        }
         const stack = this.core.registers[13];
         if (stack < this.lowest) this.lowest = stack;
         if (stack < this.guard) throw new Error(`core 1 has overflowed its stack at ${this.core.PC.toString(16)}`);

@@ -102,16 +102,10 @@ scripts! {
 #[ignore = "needs the firmware: cargo xtask emulate"]
 fn an_imported_rsa_2048_key_signs_as_where_it_came_from() -> Result<()> {
     let key = KeyId::new(1);
-    let request = KeyRequest {
-        car: None,
-        chr: None,
-        algorithm: KeyAlgorithm::Rsa { bits: 2048 },
-        attributes: Attributes::default(),
-    };
     let sign = encoded(&Command::Sign { key, algorithm: AlgorithmId::RSA_PKCS1_SHA256, data: b"message" })?;
     let mut origin = InProcess::blank()?;
     with_dkek(&mut origin)?;
-    done(&mut origin, &encoded(&Command::GenerateKeyPair { key, request })?)?;
+    done(&mut origin, &generate_rsa(key, 2048)?)?;
     let blob = done(&mut origin, &encoded(&Command::WrapKey { key })?)?;
     let expected = done(&mut origin, &sign)?;
     ensure!(expected.len() == 256);
@@ -126,24 +120,41 @@ fn an_imported_rsa_2048_key_signs_as_where_it_came_from() -> Result<()> {
     Ok(())
 }
 
+/// GENERATE of an RSA key.
+fn generate_rsa(key: KeyId, bits: u16) -> Result<Vec<u8>> {
+    let algorithm = KeyAlgorithm::Rsa { bits };
+    let request = KeyRequest { car: None, chr: None, algorithm, attributes: Attributes::default() };
+    encoded(&Command::GenerateKeyPair { key, request })
+}
+
 /// Each core looks for one prime of an RSA key. The emulator ends the test if core 1's stack is too small for that.
 #[test]
 #[ignore = "needs the firmware: cargo xtask emulate"]
 fn both_cores_make_an_rsa_key() -> Result<()> {
     let key = KeyId::new(1);
-    let request = KeyRequest {
-        car: None,
-        chr: None,
-        algorithm: KeyAlgorithm::Rsa { bits: 1024 },
-        attributes: Attributes::default(),
-    };
     let mut device = Emulated::blank()?;
     with_dkek(&mut device)?;
-    let (answer, effort) = device.measure(&encoded(&Command::GenerateKeyPair { key, request })?)?;
+    let (answer, effort) = device.measure(&generate_rsa(key, 1024)?)?;
     ensure!(answer.ends_with(&OK), "{answer:02X?}");
     ensure!(effort.second_stack > 5_000, "the second core had no part in it");
     let sign = Command::Sign { key, algorithm: AlgorithmId::RSA_PKCS1_SHA256, data: b"message" };
     ensure!(done(&mut device, &encoded(&sign)?)?.len() == 128);
+    Ok(())
+}
+
+/// A fault of core 1 in a job ends the firmware as one of core 0 does, when core 0 looks for the result.
+#[test]
+#[ignore = "needs the firmware: cargo xtask emulate"]
+fn a_fault_of_the_second_core_is_found_and_memory_wiped() -> Result<()> {
+    let mut device = Emulated::blank()?;
+    with_dkek(&mut device)?;
+    device.ask("fault second")?;
+    let error = device.exchange(&generate_rsa(KeyId::new(1), 1024)?).expect_err("the end of the firmware").to_string();
+    ensure!(error.contains("its watchdog"), "{error}");
+    ensure_wiped(&mut device)?;
+    ensure!(device.ask("restart")?.starts_with("atr 3B"), "it starts again");
+    done(&mut device, SELECT)?;
+    done(&mut device, VERIFY)?;
     Ok(())
 }
 
@@ -343,20 +354,29 @@ fn a_dead_entropy_source_makes_no_keys() -> Result<()> {
     Ok(())
 }
 
+/// Bytes of memory that are not zero, and whether the PIN is among them.
+fn remains(device: &mut Emulated) -> Result<(usize, bool)> {
+    let answer = device.ask("remains 648219")?;
+    let words: Vec<&str> = answer.split(' ').collect();
+    let ["remains", count, holds_pin] = words[..] else { anyhow::bail!("{answer}") };
+    Ok((count.parse()?, holds_pin.parse()?))
+}
+
+/// Nothing is left in RAM.
+fn ensure_wiped(device: &mut Emulated) -> Result<()> {
+    /// What the stack of the code that comes after the wiping may hold.
+    const STACK: usize = 64;
+    let (count, holds_pin) = remains(device)?;
+    ensure!(count <= STACK && !holds_pin, "{count} bytes are left in memory");
+    Ok(())
+}
+
 /// However the firmware ends, it leaves nothing in RAM: neither stacks nor variables nor packets.
 #[test]
 #[ignore = "needs the firmware: cargo xtask emulate"]
 fn a_restart_the_boot_loader_and_a_fault_find_memory_wiped() -> Result<()> {
-    /// What the stack of the code that comes after the wiping may hold.
-    const STACK: usize = 64;
     let select_rescue = b"\x00\xA4\x04\x04\x08\xA0\x58\x3F\xC1\x9B\x7E\x4F\x21\x00";
     let (restart, boot_loader) = (b"\x80\x1F\x00\x00", b"\x80\x1F\x01\x00");
-    let remains = |device: &mut Emulated| -> Result<(usize, bool)> {
-        let answer = device.ask("remains 648219")?;
-        let words: Vec<&str> = answer.split(' ').collect();
-        let ["remains", count, holds_pin] = words[..] else { anyhow::bail!("{answer}") };
-        Ok((count.parse()?, holds_pin.parse()?))
-    };
     for (ending, how) in
         [(Some(restart), "its watchdog"), (Some(boot_loader), "the boot loader"), (None, "its watchdog")]
     {
@@ -373,8 +393,7 @@ fn a_restart_the_boot_loader_and_a_fault_find_memory_wiped() -> Result<()> {
         }
         let error = device.ask("pause 300").expect_err("the end of the firmware").to_string();
         ensure!(error.contains(how), "{error}");
-        let (count, holds_pin) = remains(&mut device)?;
-        ensure!(count <= STACK && !holds_pin, "{count} bytes are left after {how}");
+        ensure_wiped(&mut device).with_context(|| format!("after {how}"))?;
         ensure!(device.ask("restart")?.starts_with("atr 3B"), "it starts again");
     }
     Ok(())

@@ -73,13 +73,12 @@ fn main() -> ! {
     THREAD.init(Executor::new()).run(|spawner| spawner.spawn(card::serve(card).expect("spawned once")))
 }
 
-/// A fault: wherever it came from, what lies in RAM is not to be left there.
 #[exception(trampoline = false)]
 unsafe fn HardFault() -> ! {
-    power::reset()
+    power::give_up()
 }
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    power::reset()
+    power::give_up()
 }

@@ -1,6 +1,6 @@
 //! Watchdog, reset, boot loader.
 
-use crate::chip;
+use crate::{chip, second_core};
 use embassy_rp::Peri;
 use embassy_rp::pac;
 use embassy_rp::peripherals::WATCHDOG;
@@ -60,12 +60,17 @@ pub(crate) fn stop() -> ! {
     }
 }
 
-/// Wipes RAM and starts anew.
+/// What a fault or a panic comes to, on either core: what lies in RAM is not left there.
+pub(crate) fn give_up() -> ! {
+    if second_core::is_current() { second_core::fail() } else { reset() }
+}
+
+/// Wipes RAM and starts anew. On core 0.
 pub(crate) fn reset() -> ! {
     wipe(trigger_reset)
 }
 
-/// Wipes RAM and ends in the boot loader, which can then read nothing of it.
+/// Wipes RAM and ends in the boot loader, which can then read nothing of it. On core 0.
 pub(crate) fn boot_loader() -> ! {
     wipe(chip::enter_boot_loader)
 }
@@ -87,8 +92,10 @@ const USB_MEMORY_SIZE: usize = 4096;
 /// empty stack, which must not rely on any static variable.
 fn wipe(then: extern "C" fn() -> !) -> ! {
     cortex_m::interrupt::disable();
-    // The other core may be at work on a secret.
+    // The other core may be at work on a secret: it is sent back to the boot ROM, where it waits.
     pac::PSM.frce_off().modify(|w| w.set_proc1(true));
+    while !pac::PSM.frce_off().read().proc1() {}
+    pac::PSM.frce_off().modify(|w| w.set_proc1(false));
     if pac::RESETS.reset_done().read().usbctrl() {
         for word in 0..USB_MEMORY_SIZE / 4 {
             // SAFETY: the controller is out of reset, and whatever it sends from now on is nobody's.

@@ -4,6 +4,7 @@
 //! That is why nobody has to pause it for a write to flash: those happen between commands' computations, on core 0,
 //! when the helper is asleep in RAM by construction. [`is_parked`] lets the flash driver make sure.
 
+use crate::power;
 use core::mem::MaybeUninit;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -24,6 +25,8 @@ const PARKED: u32 = 1;
 const READY: u32 = 2;
 /// At work, in flash.
 const AT_WORK: u32 = 3;
+/// It met a fault or a panic, and stopped.
+const FAILED: u32 = 4;
 
 static STATE: AtomicU32 = AtomicU32::new(ABSENT);
 /// The job, and the function that knows its type.
@@ -71,6 +74,21 @@ fn answers() -> bool {
 /// Whether the helper cannot be touching flash.
 pub(crate) fn is_parked() -> bool {
     matches!(STATE.load(Ordering::Acquire), ABSENT | PARKED)
+}
+
+/// Whether this runs on the second core.
+pub(crate) fn is_current() -> bool {
+    SIO.cpuid().read() != 0
+}
+
+/// Stops the second core for good, which calls this. Core 0 resets the chip as soon as it looks for the result of the job: it
+/// alone can wipe the memory that both work in.
+pub(crate) fn fail() -> ! {
+    STATE.store(FAILED, Ordering::Release);
+    cortex_m::asm::sev();
+    loop {
+        cortex_m::asm::wfe();
+    }
 }
 
 /// The life of core 1.
@@ -130,9 +148,13 @@ pub(crate) fn join<A, B: Send>(a: impl FnOnce() -> A, b: impl FnOnce() -> B + Se
     STATE.store(READY, Ordering::Release);
     cortex_m::asm::sev();
     let a = a();
-    while STATE.load(Ordering::Acquire) != PARKED {
-        cortex_m::asm::wfe();
+    loop {
+        match STATE.load(Ordering::Acquire) {
+            PARKED => break,
+            FAILED => power::reset(),
+            _ => cortex_m::asm::wfe(),
+        }
     }
-    // SAFETY: the helper is parked again, so it ran the closure, which stored its result; a panic resets the chip.
+    // SAFETY: the helper is parked again, so it ran the closure, which stored its result.
     (a, unsafe { job.result.assume_init() })
 }
